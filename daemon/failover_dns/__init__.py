@@ -1,0 +1,1 @@
+"""Keep DNS telling the truth about failover pairs."""

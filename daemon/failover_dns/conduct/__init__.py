@@ -1,0 +1,1 @@
+"""The main path for one pair, and the service that walks it for all."""

@@ -1,0 +1,1 @@
+"""Where people and the operating system meet the daemon: settings, logs, command line."""

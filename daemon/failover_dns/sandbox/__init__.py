@@ -1,0 +1,1 @@
+"""An authoritative server in the process, for trying out and for tests."""

@@ -1,0 +1,1 @@
+"""DNS messages without sockets: plans become updates, answers become judgements."""
