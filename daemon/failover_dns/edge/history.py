@@ -1,0 +1,138 @@
+"""The change log for `failover-dns history`: a selection of its lines, as a table for people.
+
+Programs take the selected lines as they are (`Row.raw`). A line that cannot be read is part of every
+selection: what is damaged is shown, not hidden.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from failover_dns.core.changelog import BrokenLineError, Intent, Line, Repaired, Result, decode
+from failover_dns.core.model import Change
+from failover_dns.core.outcome import Verdict
+
+COLUMNS = ("TIME", "PAIR", "EVENT", "VERDICT", "TOOK", "CAUSE", "ZONE", "WHAT")
+_WIDTHS = [24, 8, 8, 7, 8, 6, 24, 0]
+UNKNOWN = "not known to this version of failover-dns; its JSON says more"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_NOTHING = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A selected line: its bytes, what they say, the intent it is or closes, why it could not be read."""
+
+    raw: bytes
+    line: Line | None = None
+    intent: Intent | None = None
+    broken: str = ""
+
+
+def since(text: str, *, now: datetime) -> datetime:
+    """Return the moment that `text` names: RFC 3339, or an age such as 15m, 2h or 3d before `now`."""
+    age = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
+    try:
+        if age:
+            return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(
+            f"{text!r} is neither an age such as 15m, 2h or 3d nor a time such as 2026-03-01T09:30:00Z"
+        )
+    return moment
+
+
+def select(
+    lines: Iterable[bytes],
+    *,
+    pair: str | None = None,
+    since: datetime | None = None,
+    event: str | None = None,
+) -> Iterator[Row]:
+    """Yield the lines of `pair` and `event` from `since` on, each outcome with the intent that it closes."""
+    open_intents: dict[int, Intent] = {}
+    for raw in lines:
+        row = _row(raw, open_intents)
+        if row.line is None or _wanted(row.line, pair, since, event):
+            yield row
+
+
+def table(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a heading and a line of text for each row, as rows come: columns grow when they must."""
+    widths = _WIDTHS
+    for cells in _cells(rows):
+        widths = [max(width, len(cell)) for width, cell in zip(widths, cells, strict=True)]
+        yield "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _row(raw: bytes, open_intents: dict[int, Intent]) -> Row:
+    try:
+        line = decode(raw)
+    except BrokenLineError as error:
+        return Row(raw=raw, broken=str(error))
+    match line.entry:
+        case Intent() as opened:
+            open_intents[line.seq] = opened
+            return Row(raw=raw, line=line, intent=opened)
+        case Result(intent=seq) if seq in open_intents:
+            return Row(raw=raw, line=line, intent=open_intents.pop(seq))
+        case _:
+            return Row(raw=raw, line=line)
+
+
+def _wanted(line: Line, pair: str | None, since: datetime | None, event: str | None) -> bool:
+    return (
+        (pair is None or line.raw.get("pair") == pair)
+        and (since is None or line.time >= since)
+        and (event is None or line.event == event)
+    )
+
+
+def _cells(rows: Iterable[Row]) -> Iterator[tuple[str, ...]]:
+    yield COLUMNS
+    for row in rows:
+        yield tuple(_printable(cell) or _NOTHING for cell in _texts(row))
+
+
+def _texts(row: Row) -> tuple[str, ...]:
+    """Return the row's cells, in the order of `COLUMNS`."""
+    line = row.line
+    if line is None:
+        return ("", "", "unreadable", "", "", "", "", row.broken)
+    moment = str(line.raw["time"])
+    match line.entry:
+        case Intent() as intent:
+            doing = _change(intent.change)
+            return (moment, intent.pair, line.event, "", "", intent.cause, intent.zone, doing)
+        case Result() as result:
+            took = "" if result.took_ms is None else f"{result.took_ms:.1f} ms"
+            cause = row.intent.cause if row.intent else ""
+            done = _became(result, row.intent)
+            return (moment, result.pair, line.event, result.verdict, took, cause, result.zone, done)
+        case Repaired(cut_bytes=count):
+            cut = f"cut off a torn last line of {count} bytes"
+            return (moment, "", line.event, "", "", "", "", cut)
+        case _:
+            return (moment, str(line.raw.get("pair", "")), line.event, "", "", "", "", UNKNOWN)
+
+
+def _change(change: Change) -> str:
+    return " ".join([*(f"-{record}" for record in change.removes), *(f"+{record}" for record in change.adds)])
+
+
+def _became(result: Result, intent: Intent | None) -> str:
+    """Say what was changed, and why it was not where it was not."""
+    change = _change(intent.change) if intent else f"closes seq {result.intent}"
+    answer = "" if result.verdict is Verdict.APPLIED else result.rcode or result.said
+    return "; ".join(filter(None, (change, answer, result.what, result.cure)))
+
+
+def _printable(text: str) -> str:
+    """Return text from DNS or elsewhere without what would steer a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

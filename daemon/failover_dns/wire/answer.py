@@ -1,0 +1,71 @@
+"""An update's answer, judged alone. What it says counts only beside the records read back after it.
+
+rcode                                      verified    otherwise
+NOERROR                                    DONE        UNVERIFIED
+NXRRSET YXRRSET NXDOMAIN YXDOMAIN          LOST_RACE   LOST_RACE (the read-back confirms it)
+REFUSED NOTAUTH NOTZONE NOTIMP FORMERR     DENIED      DENIED
+SERVFAIL and any other                     FAILED      FAILED
+none: not DNS, or another's answer                     UNVERIFIED
+"""
+
+from __future__ import annotations
+
+import dns.message
+import dns.rcode
+import dns.tsig
+
+from failover_dns.core.outcome import Answer, Said
+from failover_dns.wire.sign import Heard, hear
+
+_SAID = {
+    dns.rcode.NXRRSET: Said.LOST_RACE,
+    dns.rcode.YXRRSET: Said.LOST_RACE,
+    dns.rcode.NXDOMAIN: Said.LOST_RACE,
+    dns.rcode.YXDOMAIN: Said.LOST_RACE,
+    dns.rcode.REFUSED: Said.DENIED,
+    dns.rcode.NOTAUTH: Said.DENIED,
+    dns.rcode.NOTZONE: Said.DENIED,
+    dns.rcode.NOTIMP: Said.DENIED,
+    dns.rcode.FORMERR: Said.DENIED,
+}
+
+_MEANS = {
+    dns.rcode.NXRRSET: ("the records are not what was read", ""),
+    dns.rcode.REFUSED: (
+        "the primary refuses this update",
+        "grant key {key} the names in zone {zone} (BIND: update-policy, allow-update), or unfreeze it",
+    ),
+    dns.rcode.NOTAUTH: (
+        "the primary is not authoritative for zone {zone}, or does not accept key {key}",
+        "check `primaries` and `key` of the zone",
+    ),
+    dns.rcode.NOTZONE: ("a name of the update lies in another zone", "check the names of [[zones]]"),
+    dns.rcode.NOTIMP: ("the primary takes no updates at all", "name the zone's real primary"),
+    dns.rcode.FORMERR: ("the primary does not understand the update", "see the primary's own log"),
+    dns.rcode.SERVFAIL: (
+        "the primary failed",
+        "see its log: a journal it cannot write and a full disk are the usual causes",
+    ),
+}
+
+
+def judge(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, zone: str) -> Answer:
+    """Return what the primary says in `wire` to the update `request`, signed with `key`."""
+    heard = hear(request, wire, key)
+    if heard.message is None:
+        return Answer(said=Said.UNVERIFIED, what=heard.problem, cure=heard.cure)
+    rcode = heard.message.rcode()
+    if rcode == dns.rcode.NOERROR:
+        said = Said.DONE if heard.verified else Said.UNVERIFIED
+        return Answer(said=said, rcode=heard.rcode, what=heard.problem, cure=heard.cure)
+    return _failure(heard, rcode, key.name.to_text(), zone)
+
+
+def _failure(heard: Heard, rcode: dns.rcode.Rcode, key: str, zone: str) -> Answer:
+    what, cure = _MEANS.get(rcode, (f"the primary answered {heard.rcode}", "see the primary's own log"))
+    return Answer(
+        said=_SAID.get(rcode, Said.FAILED),
+        rcode=heard.rcode,
+        what=heard.problem if heard.cure else what.format(key=key, zone=zone),
+        cure=heard.cure or cure.format(key=key, zone=zone),
+    )

@@ -1,0 +1,66 @@
+"""Reading RRsets from a zone's primary: the question, and what its answer proves.
+
+Only an authenticated, authoritative and whole answer says anything; whatever else comes back is no reading.
+An empty answer counts as empty only if it is all of these.
+"""
+
+from __future__ import annotations
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.tsig
+
+from failover_dns.core.errors import ReadError
+from failover_dns.core.model import Key, RRset, Type
+from failover_dns.wire.records import to_name, to_rrset
+from failover_dns.wire.sign import Heard, hear
+
+
+def ask(key: Key) -> dns.message.Message:
+    """Return the query for one RRset, not yet signed."""
+    query = dns.message.make_query(to_name(key.name), str(key.type))
+    query.flags &= ~dns.flags.RD
+    return query
+
+
+def read(key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key) -> tuple[RRset, ...]:
+    """Return the RRset asked for, and a CNAME that stands at its name; ReadError if nothing is proved."""
+    heard = hear(query, wire, signer)
+    message = _proved(key, heard)
+    found = [to_rrset(key, _find(message, key))]
+    alias = _find(message, Key(key.name, Type.CNAME))
+    if alias is not None:
+        found.append(to_rrset(Key(key.name, Type.CNAME), alias))
+    return tuple(found)
+
+
+def _proved(key: Key, heard: Heard) -> dns.message.Message:
+    where = f"reading {key.name} {key.type}"
+    message = heard.message
+    if message is None:
+        raise ReadError(f"{where}: {heard.problem}", heard.cure)
+    rcode = message.rcode()
+    if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+        raise ReadError(f"{where}: the primary answered {heard.rcode}", heard.cure or _cure(rcode))
+    if not heard.verified:
+        raise ReadError(f"{where}: {heard.problem}", heard.cure)
+    if not message.flags & dns.flags.AA:
+        raise ReadError(f"{where}: the answer is not authoritative", "name a primary of the zone")
+    if message.flags & dns.flags.TC:
+        raise ReadError(f"{where}: the answer is truncated")
+    return message
+
+
+def _cure(rcode: dns.rcode.Rcode) -> str:
+    if rcode == dns.rcode.REFUSED:
+        return "allow queries from this host, and check that this server serves the zone"
+    return "see the primary's own log"
+
+
+def _find(message: dns.message.Message, key: Key) -> dns.rrset.RRset | None:
+    kind = dns.rdatatype.from_text(key.type)
+    return message.get_rrset(message.answer, to_name(key.name), dns.rdataclass.IN, kind)

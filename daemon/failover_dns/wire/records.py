@@ -1,0 +1,45 @@
+"""Our records as dnspython's, and back."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+import dns.rdtypes.ANY.TXT
+import dns.rrset
+
+from failover_dns.core.model import Key, RRset, Type, Value
+
+
+def to_rdata(kind: Type, value: Value) -> dns.rdata.Rdata:
+    """Return the value as rdata of class IN."""
+    if kind is Type.TXT:
+        return dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [str(value).encode()])
+    return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), str(value))
+
+
+def to_value(kind: Type, rdata: dns.rdata.Rdata) -> Value:
+    """Return rdata of `kind` as one of our values; names become lower case (RFC 4343)."""
+    match kind:
+        case Type.A | Type.AAAA:
+            return ipaddress.ip_address(rdata.to_text())
+        case Type.TXT:
+            return b"".join(getattr(rdata, "strings", ())).decode("utf-8", "backslashreplace")
+        case _:
+            return rdata.to_text().lower()
+
+
+def to_rrset(key: Key, found: dns.rrset.RRset | None) -> RRset:
+    """Return what was found at `key`; None found means proved absent."""
+    if found is None:
+        return RRset(key=key)
+    values = frozenset(to_value(key.type, rdata) for rdata in found)
+    return RRset(key=key, values=values, ttl_s=found.ttl)
+
+
+def to_name(text: str) -> dns.name.Name:
+    """Return the wire's name for our absolute text."""
+    return dns.name.from_text(text)

@@ -1,0 +1,103 @@
+"""Signing what is sent and verifying what is heard (RFC 8945).
+
+An answer whose signature does not verify is still looked at for its rcode and TSIG error, since an operator
+must learn why; it is never believed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import dns.exception
+import dns.message
+import dns.rcode
+import dns.tsig
+from dns.rdtypes.ANY.TSIG import TSIG
+
+TOLD = {
+    "BADSIG": "the secret of key {key} is not the primary's: compare secret and algorithm on both sides",
+    "BADKEY": "the primary does not know key {key} with this algorithm, or does not allow it here",
+    "BADTIME": "set this host's clock and the primary's (NTP)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An answer as it came: the message if it could be parsed, whether it is authentic, what is wrong."""
+
+    message: dns.message.Message | None
+    verified: bool
+    rcode: str | None = None
+    problem: str = ""
+    cure: str = ""
+
+
+def sign(message: dns.message.Message, key: dns.tsig.Key) -> bytes:
+    """Return the message's wire form, signed now; the message keeps the MAC for its answer."""
+    message.use_tsig(key)
+    return message.to_wire()
+
+
+def hear(request: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> Heard:
+    """Return what `wire` says in answer to `request`, which was signed with `key`."""
+    try:
+        answer = dns.message.from_wire(wire, keyring=key, request_mac=request.mac)
+    except Exception as error:  # noqa: BLE001 - the library raises many kinds for what a network can bring
+        return _unverified(request, wire, key, error)
+    if not request.is_response(answer):
+        return Heard(message=None, verified=False, problem="what came back answers another question")
+    return Heard(message=answer, verified=True, rcode=dns.rcode.to_text(answer.rcode()))
+
+
+def _unverified(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, error: Exception) -> Heard:
+    try:
+        answer = dns.message.from_wire(wire, keyring=False)
+    except Exception:  # noqa: BLE001 - the same
+        return Heard(message=None, verified=False, problem="what came back is not a DNS message")
+    if not request.is_response(answer):
+        return Heard(message=None, verified=False, problem="what came back answers another question")
+    rcode = dns.rcode.to_text(answer.rcode())
+    signature = _signature(answer)
+    if signature is None:
+        return Heard(message=answer, verified=False, rcode=rcode, problem=f"the answer {rcode} is not signed")
+    told = _told(signature)
+    return Heard(
+        message=answer,
+        verified=False,
+        rcode=f"{rcode}+{told}" if told else rcode,
+        problem=_problem(signature, told, error),
+        cure=TOLD.get(told, "").format(key=key.name.to_text()),
+    )
+
+
+def _signature(answer: dns.message.Message) -> TSIG | None:
+    found = answer.tsig[0] if answer.tsig else None
+    return found if isinstance(found, TSIG) else None
+
+
+def _told(signature: TSIG) -> str:
+    """Return the TSIG error's name; 16 is BADSIG here and BADVERS elsewhere (RFC 8945 section 10.3)."""
+    return {16: "BADSIG", 17: "BADKEY", 18: "BADTIME", 22: "BADTRUNC"}.get(
+        int(signature.error), f"TSIG-ERROR-{int(signature.error)}" if signature.error else ""
+    )
+
+
+def _problem(signature: TSIG, told: str, error: Exception) -> str:
+    if told == "BADTIME":
+        return _skew(signature)
+    if told:
+        return f"the primary rejects the signature: {told}"
+    if isinstance(error, dns.tsig.BadTime):
+        return "the answer's signature is out of time: one of both clocks is wrong"
+    return f"the answer's signature does not verify ({type(error).__name__})"
+
+
+def _skew(signature: TSIG) -> str:
+    """Say by how much the clocks differ: the server's time stands in Other Data (RFC 8945 5.2.3)."""
+    if len(signature.other) != 6:  # noqa: PLR2004 - a 48-bit time, as the RFC says
+        return "the primary rejects the signature's time: the clocks differ by more than it allows"
+    high, low = struct.unpack("!HI", signature.other)
+    skew_s = signature.time_signed - ((high << 32) + low)
+    side = "ahead of" if skew_s > 0 else "behind"
+    return f"this host's clock is {abs(skew_s)} s {side} the primary's"

@@ -1,0 +1,58 @@
+"""One zone's change as an UPDATE message (RFC 2136), fresh for every attempt.
+
+The records as they were read go in as prerequisites: an RRset exists with exactly these values (2.4.2) or
+does not exist (2.4.3). Removals stand before additions, so that servers which run deletions first do the
+same as those that go by order. Only single records are removed (2.5.4).
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+import dns.update
+
+from failover_dns.core.model import Change, RRset, Type, Value
+from failover_dns.wire.records import to_name, to_rdata
+
+_STRANGERS: dict[Type, tuple[Value, ...]] = {
+    Type.A: (IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")),
+    Type.AAAA: (IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")),
+    Type.PTR: ("nobody.invalid.", "nothing.invalid."),
+}
+"""Values that nobody uses (RFC 5737, 3849, 2606): two each, of which an RRset may hold one."""
+
+
+def build(change: Change) -> dns.update.UpdateMessage:
+    """Return the message for `change`, not yet signed; a retry needs a new one (a new id and time)."""
+    message = prove(change.zone, change.before)
+    for record in change.removes:
+        message.delete(to_name(record.key.name), to_rdata(record.key.type, record.value))
+    for record in change.adds:
+        rdata = to_rdata(record.key.type, record.value)
+        message.add(to_name(record.key.name), change.ttl_s, rdata)
+    return message
+
+
+def prove(zone: str, rrsets: tuple[RRset, ...]) -> dns.update.UpdateMessage:
+    """Return an update that only demands that the RRsets are so: it changes nothing."""
+    message = dns.update.UpdateMessage(to_name(zone))
+    for rrset in rrsets:
+        name = to_name(rrset.key.name)
+        if not rrset.values:
+            message.absent(name, str(rrset.key.type))
+            continue
+        for value in sorted(rrset.values, key=str):
+            # RFC 2136 2.4.2: a prerequisite's TTL is zero; given rdata alone the library sees to it.
+            message.present(name, to_rdata(rrset.key.type, value))
+    return message
+
+
+def prove_grant(zone: str, rrset: RRset) -> dns.update.UpdateMessage:
+    """Return an update that needs the permission to change `rrset` and changes nothing.
+
+    It removes one value that `rrset` has not, with the RRset as it was read for its prerequisite.
+    """
+    message = prove(zone, (rrset,))
+    absent = next(value for value in _STRANGERS[rrset.key.type] if value not in rrset.values)
+    message.delete(to_name(rrset.key.name), to_rdata(rrset.key.type, absent))
+    return message
