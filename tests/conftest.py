@@ -1,0 +1,66 @@
+"""Fixtures for every test: primaries to ask, and what happens when a program for one is missing.
+
+`primary` runs a test twice, against the embedded primary and against BIND. All start afresh for each test
+with the zones of `tests/servers/zones.py`; for others use `running_bind`, `running_knot` and so on. The tests
+in `tests/matrix` run against all four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.bind import running_bind
+from tests.servers.client import DnsServer
+from tests.servers.embedded import running_embedded
+from tests.servers.knot import PROGRAMS as KNOT
+from tests.servers.knot import running_knot
+from tests.servers.powerdns import PROGRAMS as POWERDNS
+from tests.servers.powerdns import running_powerdns
+from tests.servers.programs import count_skips, require
+
+
+@pytest.fixture
+def bind() -> Iterator[DnsServer]:
+    require("named")
+    with running_bind() as server:
+        yield server
+
+
+@pytest.fixture
+def embedded() -> Iterator[DnsServer]:
+    with running_embedded() as server:
+        yield server
+
+
+@pytest.fixture
+def knot() -> Iterator[DnsServer]:
+    require(*KNOT)
+    with running_knot() as server:
+        yield server
+
+
+@pytest.fixture
+def powerdns() -> Iterator[DnsServer]:
+    require(*POWERDNS)
+    with running_powerdns() as server:
+        yield server
+
+
+@pytest.fixture(params=["embedded", "bind"])
+def primary(request: pytest.FixtureRequest) -> DnsServer:
+    server: DnsServer = request.getfixturevalue(request.param)
+    return server
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        require(*marker.args)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    count, programs = count_skips(terminalreporter.stats.get("skipped", []))
+    if count:
+        missing = " ".join(sorted(programs))
+        terminalreporter.write_line(f"{count} tests skipped because these programs are missing: {missing}")
