@@ -1,0 +1,123 @@
+"""What must hold between keys of the configuration: nothing twice, nothing missing, nothing outside a zone.
+
+The checks look at a draft, so that they also tell what else is wrong where something did not parse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from failover_dns.core.model import Layout, reverse_name, zone_of
+from failover_dns.edge.settings import draft as drafts
+from failover_dns.edge.settings.draft import PairDraft, Placed, SettingsDraft
+from failover_dns.edge.settings.pairchecks import check_pair, twice
+from failover_dns.edge.settings.problems import Finding, Loc, WrongError, key_text, shown
+from failover_dns.edge.settings.values import key_name, pure_path
+
+
+def check(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
+    """Return what is wrong between the keys of `draft`."""
+    yield from _keys(draft)
+    yield from _zones(draft)
+    yield from _names(draft)
+    yield from _virtual_ips(draft)
+    yield from _files(draft, platform)
+    yield from _outside_zones(draft)
+    for at, pair in drafts.pairs(draft):
+        yield from check_pair(at, pair)
+
+
+def published(at: Loc, pair: PairDraft) -> Placed[str]:
+    """Return the names that `core.plan.names` has of the pair, each with its place, as far as they parsed."""
+    if pair.layout is not None and (pair.layout is not Layout.SERVICE_NAME or pair.keep_physical):
+        yield from drafts.agent_names(at, pair)
+    if pair.published_as is not None and pair.layout is not Layout.AGENT_NAME:
+        yield (*at, "published_as"), pair.published_as
+    if pair.layout is not Layout.SERVICE_NAME:
+        yield from ((where, reverse_name(ip)) for where, ip in drafts.virtual_ips(at, pair))
+
+
+def _keys(draft: SettingsDraft) -> Iterator[Finding]:
+    defined: list[tuple[Loc, str]] = [
+        (("keys", text), name) for text in draft.keys or {} if (name := _key_name(text))
+    ]
+    yield from twice(defined, "keep one of them: a key has one name, with or without the last dot")
+    names = sorted({name for _, name in defined})
+    for at, zone in drafts.zones(draft):
+        if zone.key is not None and zone.key not in names and draft.keys is not None:
+            others = f", or name one of {', '.join(map(shown, names))}" if names else ""
+            yield Finding(
+                at=(*at, "key"),
+                what=f"{shown(zone.key)} is not defined",
+                cure=f"add {key_text(('keys', zone.key[:-1])).join('[]')} with its secret_file{others}",
+            )
+
+
+def _key_name(text: str) -> str | None:
+    try:
+        return key_name(text)
+    except WrongError:
+        return None
+
+
+def _zones(draft: SettingsDraft) -> Iterator[Finding]:
+    named = [((*at, "name"), zone.name) for at, zone in drafts.zones(draft) if zone.name]
+    yield from twice(named, "keep one [[zones]] for a zone, with all its primaries")
+
+
+def _names(draft: SettingsDraft) -> Iterator[Finding]:
+    pairs: list[tuple[Loc, str]] = []
+    hosts: list[tuple[Loc, str]] = []
+    for at, pair in drafts.pairs(draft):
+        if pair.name is not None:
+            pairs.append(((*at, "name"), pair.name))
+        hosts += drafts.agent_names(at, pair)
+        if pair.published_as is not None:
+            hosts.append(((*at, "published_as"), pair.published_as))
+    yield from twice(pairs, "give each pair a name of its own; case makes no difference", key=str.lower)
+    yield from twice(hosts, "a name is one agent's, or what one pair publishes: change or remove one of them")
+
+
+def _virtual_ips(draft: SettingsDraft) -> Iterator[Finding]:
+    moving = [ip for at, pair in drafts.pairs(draft) for ip in drafts.virtual_ips(at, pair)]
+    yield from twice(moving, "a virtual IP belongs to one pair: remove one of them")
+    staying = {ip: where for at, pair in drafts.pairs(draft) for where, ip in drafts.own_addresses(at, pair)}
+    for at, ip in moving:
+        if ip in staying:
+            yield Finding(
+                at=at,
+                what=f"{ip} is an agent's own address too, {key_text(staying[ip])}",
+                cure="a virtual IP moves and an agent's address stays: remove it from one of them",
+            )
+
+
+def _files(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
+    read: list[tuple[Loc, tuple[str, str | None]]] = [
+        ((*at, "path"), (source.path, source.pointer))
+        for where, pair in drafts.pairs(draft)
+        for owner, agent in drafts.agents(where, pair)
+        for at, source in drafts.sources(owner, agent)
+        if source.path and (source.pointer or not source.has("pointer"))
+    ]
+    yield from twice(
+        read,
+        "one word cannot be two agents' roles: give each a file or a pointer of its own, "
+        "or the pair one [[pairs.sources]] that names the online agent",
+        key=lambda file: (pure_path(file[0], platform), file[1]),
+        text=lambda file: shown(file[0]),
+    )
+
+
+def _outside_zones(draft: SettingsDraft) -> Iterator[Finding]:
+    named = [zone.name if zone is not None else None for zone in draft.zones or ()]
+    zones = frozenset(name for name in named if name is not None)
+    if not named or None in named:
+        return  # the zone may be the one that did not parse
+    for where, pair in drafts.pairs(draft):
+        for at, name in published(where, pair):
+            if zone_of(name, zones) is None:
+                yield Finding(
+                    at=at,
+                    what=f"{name} lies in none of the zones, which are {', '.join(sorted(zones))}",
+                    cure="add the [[zones]] that holds it",
+                )

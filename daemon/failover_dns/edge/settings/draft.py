@@ -1,0 +1,138 @@
+"""What did parse of a configuration that may be wrong elsewhere, for the checks between keys.
+
+What could not be parsed is None here, at its place, and is reported from `schema`'s own errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from failover_dns.core.model import Address, Layout
+from failover_dns.edge.settings import schema
+from failover_dns.edge.settings.keyfile import Algorithm
+from failover_dns.edge.settings.problems import Loc
+
+T = TypeVar("T")
+
+
+def _none_if_wrong(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+Maybe = Annotated[T | None, WrapValidator(_none_if_wrong)]
+
+
+class Draft(BaseModel):
+    """A table of which anything may be missing, wrong or unknown."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    def has(self, key: str) -> bool:
+        """Return whether the key was written, parsed or not."""
+        return key in self.model_fields_set
+
+
+class KeyDraft(Draft):
+    """A key under `[keys]`."""
+
+    algorithm: Maybe[Algorithm] = None
+    secret_file: Maybe[schema.Path] = None
+
+
+class ZoneDraft(Draft):
+    """A zone."""
+
+    name: Maybe[schema.Name] = None
+    key: Maybe[schema.KeyName] = None
+
+
+class SourceDraft(Draft):
+    """A source of whatever kind."""
+
+    path: Maybe[schema.Path] = None
+    pointer: Maybe[schema.Pointer] = None
+    since_pointer: Maybe[schema.Pointer] = None
+    names: Maybe[dict[str, Maybe[schema.Name]]] = None
+
+
+class AgentDraft(Draft):
+    """An agent."""
+
+    name: Maybe[schema.Name] = None
+    addresses: Maybe[list[Maybe[schema.Host]]] = []
+    sources: Maybe[list[Maybe[SourceDraft]]] = []
+
+
+class PairDraft(Draft):
+    """A pair."""
+
+    name: Maybe[schema.PairName] = None
+    layout: Maybe[Layout] = Layout.AGENT_NAME
+    virtual_ips: Maybe[list[Maybe[schema.Host]]] = []
+    published_as: Maybe[schema.Name] = None
+    keep_physical: Maybe[bool] = False
+    agents: Maybe[list[Maybe[AgentDraft]]] = []
+    sources: Maybe[list[Maybe[SourceDraft]]] = []
+
+
+class SettingsDraft(Draft):
+    """The whole configuration."""
+
+    keys: Maybe[dict[str, Maybe[KeyDraft]]] = {}
+    zones: Maybe[list[Maybe[ZoneDraft]]] = None
+    pairs: Maybe[list[Maybe[PairDraft]]] = []
+
+
+Placed = Iterator[tuple[Loc, T]]
+"""Things of one kind, each with the place that it was written at."""
+
+
+def zones(draft: SettingsDraft) -> Placed[ZoneDraft]:
+    """Return the zones."""
+    return _placed(("zones",), draft.zones)
+
+
+def pairs(draft: SettingsDraft) -> Placed[PairDraft]:
+    """Return the pairs."""
+    return _placed(("pairs",), draft.pairs)
+
+
+def agents(at: Loc, pair: PairDraft) -> Placed[AgentDraft]:
+    """Return the agents of the pair at `at`."""
+    return _placed((*at, "agents"), pair.agents)
+
+
+def sources(at: Loc, owner: AgentDraft | PairDraft) -> Placed[SourceDraft]:
+    """Return the sources of the agent or pair at `at`."""
+    return _placed((*at, "sources"), owner.sources)
+
+
+def virtual_ips(at: Loc, pair: PairDraft) -> Placed[Address]:
+    """Return the virtual IPs of the pair at `at`."""
+    return _placed((*at, "virtual_ips"), pair.virtual_ips)
+
+
+def agent_names(at: Loc, pair: PairDraft) -> Placed[str]:
+    """Return the names of the agents of the pair at `at`."""
+    for where, agent in agents(at, pair):
+        if agent.name is not None:
+            yield (*where, "name"), agent.name
+
+
+def own_addresses(at: Loc, pair: PairDraft) -> Placed[Address]:
+    """Return the agents' own addresses of the pair at `at`."""
+    for where, agent in agents(at, pair):
+        found: Placed[Address] = _placed((*where, "addresses"), agent.addresses)
+        yield from found
+
+
+def _placed(at: Loc, items: list[T | None] | None) -> Placed[T]:
+    for index, item in enumerate(items or ()):
+        if item is not None:
+            yield (*at, index), item
