@@ -87,7 +87,7 @@ def clock() -> Instant:
 @asynccontextmanager
 async def opened(directory: Path, **limits: Any) -> AsyncIterator[ChangeLog]:
     lane = Lane("change log")
-    async with ChangeLog(directory, clock=clock, lane=lane, **limits) as log:
+    async with ChangeLog(directory, clock=clock, run=lane.run, **limits) as log:
         yield log
     lane.close()
 
@@ -151,7 +151,7 @@ class Gated:
 async def writing(directory: Path) -> AsyncIterator[tuple[ChangeLog, Gated, asyncio.Task[tuple[int, ...]]]]:
     """Open a log whose first write, of one intent, is under way until the lane is set free."""
     lane = Gated()
-    async with ChangeLog(directory, clock=clock, lane=lane) as log:
+    async with ChangeLog(directory, clock=clock, run=lane.run) as log:
         await lane.asked.acquire()
         lane.free.clear()
         first = asyncio.create_task(log.append(INTENT))
@@ -239,7 +239,7 @@ class Stuck:
 
 
 async def test_a_disk_that_does_not_answer_is_an_error_with_a_cure(tmp_path: Path) -> None:
-    async with ChangeLog(tmp_path, clock=clock, lane=Stuck()) as log:
+    async with ChangeLog(tmp_path, clock=clock, run=Stuck().run) as log:
         with pytest.raises(JournalError, match="no answer within 10 s; look at the disk"):
             await log.append(INTENT)
         assert await log.append(RESULT) == (1,)
@@ -573,7 +573,7 @@ APPEND_FOR_EVER = """
     async def main(directory, count):
         lane, lock = Lane("log"), StateLock(directory / "lock")
         async with lock.held(deadline_s=30):
-            log = await ChangeLog(directory, clock=now, lane=lane, max_bytes=20_000, keep=1000).__aenter__()
+            log = await ChangeLog(directory, clock=now, run=lane.run, max_bytes=20_000, keep=999).__aenter__()
         await asyncio.gather(*(append(log, lock, count) for _ in range(4)))
 
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

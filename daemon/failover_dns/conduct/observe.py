@@ -52,7 +52,7 @@ class FromFile:
         return observe_file(self.source, await self.file.glance(), now=self.clock())
 
     def watched(self, wake: Callable[[], None]) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        """Watch nothing: one watcher serves all files (`effects.files.FileWatcher`)."""
+        """Watch nothing: one watcher serves all files (`effects.watch.FileWatcher`)."""
         return nullcontext()
 
 

@@ -74,6 +74,7 @@ class Outcome:
 
 IGNORED = "the primary answered NOERROR and did not make the change"
 IGNORED_CURE = "look for a CNAME at the name, a zone of another view, or a secondary that forwards updates"
+NOT_DONE = "closed by reading DNS: the change was not made"
 OVERWRITTEN = "the records changed again before they were read back"
 
 _FIRM = {
@@ -96,6 +97,16 @@ def conclude(change: Change, answer: Answer, after: Records | None) -> Outcome:
         what=what or answer.what,
         cure=cure or answer.cure,
     )
+
+
+def recovered(change: Change, after: Records) -> Outcome:
+    """Return the outcome of a change whose answer nobody heard, as its records were read after a restart."""
+    answer = Answer(said=Said.SILENT, what="closed by reading DNS: nobody heard the answer")
+    if change.holds(after):
+        verdict, following, what = Verdict.APPLIED, Next.NOTHING, answer.what
+    else:
+        verdict, following, what = Verdict.REFUSED, Next.REPLAN, NOT_DONE
+    return Outcome(verdict=verdict, next=following, answer=answer, after=after, what=what)
 
 
 def _judge(change: Change, answer: Answer, after: Records | None) -> tuple[Verdict, Next, str, str]:

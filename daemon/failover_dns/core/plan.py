@@ -84,13 +84,28 @@ def keys(pair: Pair) -> tuple[Key, ...]:
     return tuple(sorted(forward | {Key(reverse_name(ip), Type.PTR) for ip in pair.virtual_ips}))
 
 
-def plan(pair: Pair, online: str, current: Records, zones: frozenset[str]) -> Plan:
+def writable_keys(pair: Pair) -> tuple[Key, ...]:
+    """Return every RRset that a plan for `pair` may change, sorted: what a grant must cover."""
+    wants = (wanted(pair, agent.name) for agent in pair.agents)
+    return tuple(sorted({record.key for want in wants for record in want.present | want.absent}))
+
+
+def plan(
+    pair: Pair,
+    online: str,
+    current: Records,
+    zones: frozenset[str],
+    *,
+    unread: frozenset[str] = frozenset(),
+) -> Plan:
     """Return the updates that make `current` say that `online` is online; none if it says so.
 
-    Raises UnknownZoneError for a name in none of `zones`, KeyError if `current` lacks one of `keys(pair)`:
-    what was not read is never taken for empty.
+    Zones in `unread` could not be read and are left as they are: what was not read is never taken for empty.
+    Raises UnknownZoneError for a name in none of `zones`, KeyError if `current` lacks any other of
+    `keys(pair)`.
     """
-    want = wanted(pair, online)
+    _require_read(pair, current, zones, unread)
+    want = _readable(wanted(pair, online), zones, unread)
     adds = [record for record in want.present if record.value not in current[record.key].values]
     removes = [record for record in want.absent if record.value in current[record.key].values]
     touched: dict[str, set[Key]] = {}
@@ -109,7 +124,7 @@ def plan(pair: Pair, online: str, current: Records, zones: frozenset[str]) -> Pl
             )
             for zone in sorted(touched)
         ),
-        foreign=_foreign_pointers(pair, want, current),
+        foreign=_foreign_pointers(pair, online, current),
     )
 
 
@@ -130,10 +145,24 @@ def _forward(host: str, addresses: Iterable[Address]) -> set[Record]:
     return {Record(Key(host, address_type(address)), address) for address in addresses}
 
 
-def _foreign_pointers(pair: Pair, want: Wanted, current: Records) -> tuple[Record, ...]:
+def _require_read(pair: Pair, current: Records, zones: frozenset[str], unread: frozenset[str]) -> None:
+    for key in keys(pair):
+        if key not in current and zone_for(key.name, zones) not in unread:
+            raise KeyError(key)
+
+
+def _readable(want: Wanted, zones: frozenset[str], unread: frozenset[str]) -> Wanted:
+    def read(records: frozenset[Record]) -> frozenset[Record]:
+        return frozenset(r for r in records if zone_for(r.key.name, zones) not in unread)
+
+    return Wanted(present=read(want.present), absent=read(want.absent))
+
+
+def _foreign_pointers(pair: Pair, online: str, current: Records) -> tuple[Record, ...]:
+    want = wanted(pair, online)
     ours = want.present | want.absent
     pointers = (Key(reverse_name(ip), Type.PTR) for ip in pair.virtual_ips)
-    found = (Record(key, value) for key in pointers for value in current[key].values)
+    found = (Record(key, value) for key in pointers if key in current for value in current[key].values)
     return _sorted(record for record in found if record not in ours)
 
 

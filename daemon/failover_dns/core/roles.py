@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -70,7 +70,13 @@ class Format:
 
     pointer: str | None = None
     since_pointer: str | None = None
-    words: Mapping[str, Role] = WORDS
+    words: Mapping[str, Role] = field(default_factory=lambda: WORDS)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no JSON pointer: it would point elsewhere than it says."""
+        for pointer in (self.pointer, self.since_pointer):
+            if pointer and not pointer.startswith("/"):
+                raise ValueError(f"{pointer!r} is not a JSON pointer: it must begin with /, as in /{pointer}")
 
 
 def fold(word: str) -> str:
@@ -110,10 +116,25 @@ def extract(content: bytes, form: Format) -> Word | Reading:
     if form.pointer is None or not text.strip():
         return Word(word=text)
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_without_duplicates)
+    except DuplicateError as error:
+        return unknown(f"it says {error} twice, so that neither counts")
     except (ValueError, RecursionError):
         return unknown("it is not complete JSON")
     return _from_document(document, form.pointer, form.since_pointer)
+
+
+class DuplicateError(ValueError):
+    """A JSON object has the same name twice (RFC 8259 4: what that means is unpredictable)."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DuplicateError(shown(name))
+        found[name] = value
+    return found
 
 
 def _from_document(document: Any, pointer: str, since_pointer: str | None) -> Word | Reading:
@@ -133,7 +154,7 @@ def _since(document: Any, pointer: str | None) -> float | None:
     try:
         said = resolve(document, pointer)
         if isinstance(said, str):
-            return datetime.fromisoformat(said).timestamp()
+            said = datetime.fromisoformat(said).timestamp()
     except (LookupError, ValueError, OverflowError, OSError):
         return None
     if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < MAX_SINCE_S:

@@ -35,7 +35,7 @@ def history(arguments: argparse.Namespace) -> int:
 def _directory(arguments: argparse.Namespace) -> Path:
     if arguments.state_dir:
         return Path(arguments.state_dir)
-    from failover_dns.edge.settings import load  # noqa: PLC0415 - slow, and not needed with --state-dir
+    from failover_dns.edge.settings.load import load  # noqa: PLC0415 - slow, and not needed with --state-dir
 
     return load(arguments.config and Path(arguments.config), os.environ).state_dir
 
@@ -62,6 +62,7 @@ def _verify(directory: Path) -> int:
         print(what, file=sys.stderr)  # noqa: T201
         return WRONG
     print(  # noqa: T201
-        f"{found.lines} lines, seq {found.first} to {found.last}: the chain is whole; last hash {found.sha256}"
+        f"{found.lines} lines, seq {found.first} to {found.last}: the chain is whole; "
+        f"the last line's hash is {found.sha256}"
     )
     return OK

@@ -22,7 +22,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self, TypeVar
+from typing import BinaryIO, Self, TypeVar
 
 from failover_dns.core import changelog
 from failover_dns.core.changelog import (
@@ -41,6 +41,7 @@ from failover_dns.core.changelog import (
 from failover_dns.core.errors import JournalError
 from failover_dns.core.model import Instant
 from failover_dns.core.outcome import Verdict
+from failover_dns.effects import Run
 
 T = TypeVar("T")
 
@@ -65,14 +66,6 @@ _CURE = "look at the disk and the system's log; nothing is changed in DNS until 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _PAIR = re.compile(rb'"pair":("(?:[^"\\]|\\.)*")')
 _sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
-
-
-class Runner(Protocol):
-    """Runs blocking calls off the loop, one after the other (`effects.lane`)."""
-
-    async def run(self, call: Callable[[], T], *, deadline_s: float) -> T:
-        """Return what `call` returns; TimeoutError if it takes over `deadline_s`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +94,7 @@ class ChangeLog:
         directory: Path,
         *,
         clock: Callable[[], Instant],
-        lane: Runner,
+        run: Run,
         max_bytes: int = MAX_BYTES,
         keep: int = 20,
         deadline_s: float = DEADLINE_S,
@@ -109,7 +102,7 @@ class ChangeLog:
     ) -> None:
         self._file = _File(directory, max_bytes=max_bytes, keep=keep, rename=rename)
         self._clock = clock
-        self._lane = lane
+        self._run_in_lane = run
         self._deadline_s = deadline_s
         self._waiting: list[_Append] = []
         self._flusher: asyncio.Task[None] | None = None
@@ -171,7 +164,7 @@ class ChangeLog:
 
     async def _run(self, call: Callable[[], T]) -> T:
         try:
-            return await self._lane.run(call, deadline_s=self._deadline_s)
+            return await self._run_in_lane(call, deadline_s=self._deadline_s)
         except TimeoutError as error:
             raise JournalError(f"{self._file.path} could not be written: {error}", _CURE) from error
 

@@ -16,8 +16,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class StuckError(Exception):
-    """A call in this lane has not returned within its deadline, and may never."""
+class StuckError(TimeoutError):
+    """A call in this lane has not returned within its deadline, and may never.
+
+    It is a TimeoutError so that effects which are handed a lane's `run` can tell it without importing it.
+    """
 
 
 class Lane:
@@ -41,7 +44,7 @@ class Lane:
             return await asyncio.wait_for(asyncio.shield(future), deadline_s)
         except TimeoutError:
             if future.done():
-                raise  # the call's own time-out, not the deadline
+                return future.result()  # it ended with the deadline, or the time-out is its own
             self._stuck = future
             raise StuckError(f"{self._name}: no answer within {deadline_s:g} s") from None
 

@@ -15,7 +15,7 @@ import dns.rcode
 import dns.tsig
 
 from failover_dns.core.outcome import Answer, Said
-from failover_dns.wire.sign import Heard, hear
+from failover_dns.wire.sign import UNTOLD, Heard, hear
 
 _SAID = {
     dns.rcode.NXRRSET: Said.LOST_RACE,
@@ -48,6 +48,11 @@ _MEANS = {
     ),
 }
 
+_REFUSED_UNSIGNED = (
+    "the primary refuses this update, in an answer that it did not sign",
+    UNTOLD + "; if they are right, grant the key the names in zone {zone}",
+)
+
 
 def judge(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, zone: str) -> Answer:
     """Return what the primary says in `wire` to the update `request`, signed with `key`."""
@@ -63,6 +68,8 @@ def judge(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, zone: st
 
 def _failure(heard: Heard, rcode: dns.rcode.Rcode, key: str, zone: str) -> Answer:
     what, cure = _MEANS.get(rcode, (f"the primary answered {heard.rcode}", "see the primary's own log"))
+    if rcode == dns.rcode.REFUSED and not heard.signed:
+        what, cure = _REFUSED_UNSIGNED
     return Answer(
         said=_SAID.get(rcode, Said.FAILED),
         rcode=heard.rcode,

@@ -17,7 +17,7 @@ import dns.tsig
 from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Key, RRset, Type
 from failover_dns.wire.records import to_name, to_rrset
-from failover_dns.wire.sign import Heard, hear
+from failover_dns.wire.sign import UNTOLD, Heard, hear
 
 
 def ask(key: Key) -> dns.message.Message:
@@ -30,7 +30,7 @@ def ask(key: Key) -> dns.message.Message:
 def read(key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key) -> tuple[RRset, ...]:
     """Return the RRset asked for, and a CNAME that stands at its name; ReadError if nothing is proved."""
     heard = hear(query, wire, signer)
-    message = _proved(key, heard)
+    message = _proved(key, heard, signer.name.to_text())
     found = [to_rrset(key, _find(message, key))]
     alias = _find(message, Key(key.name, Type.CNAME))
     if alias is not None:
@@ -38,14 +38,14 @@ def read(key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key
     return tuple(found)
 
 
-def _proved(key: Key, heard: Heard) -> dns.message.Message:
+def _proved(key: Key, heard: Heard, signer: str) -> dns.message.Message:
     where = f"reading {key.name} {key.type}"
     message = heard.message
     if message is None:
         raise ReadError(f"{where}: {heard.problem}", heard.cure)
     rcode = message.rcode()
     if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
-        raise ReadError(f"{where}: the primary answered {heard.rcode}", heard.cure or _cure(rcode))
+        raise ReadError(f"{where}: the primary answered {heard.rcode}", heard.cure or _cure(rcode, signer))
     if not heard.verified:
         raise ReadError(f"{where}: {heard.problem}", heard.cure)
     if not message.flags & dns.flags.AA:
@@ -55,9 +55,11 @@ def _proved(key: Key, heard: Heard) -> dns.message.Message:
     return message
 
 
-def _cure(rcode: dns.rcode.Rcode) -> str:
+def _cure(rcode: dns.rcode.Rcode, signer: str) -> str:
     if rcode == dns.rcode.REFUSED:
         return "allow queries from this host, and check that this server serves the zone"
+    if rcode == dns.rcode.NOTAUTH:
+        return UNTOLD.format(key=signer)
     return "see the primary's own log"
 
 

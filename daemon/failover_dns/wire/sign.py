@@ -21,6 +21,9 @@ TOLD = {
     "BADTIME": "set this host's clock and the primary's (NTP)",
 }
 
+UNTOLD = "compare name, secret and algorithm of key {key} on both sides, and both clocks (NTP)"
+"""The cure where a server does not say what is wrong with a signature (PowerDNS never does)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
@@ -31,6 +34,11 @@ class Heard:
     rcode: str | None = None
     problem: str = ""
     cure: str = ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether the answer carries a signature, good or not."""
+        return self.message is not None and self.message.had_tsig
 
 
 def sign(message: dns.message.Message, key: dns.tsig.Key) -> bytes:

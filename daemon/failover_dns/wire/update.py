@@ -15,11 +15,11 @@ from failover_dns.core.model import Change, RRset, Type, Value
 from failover_dns.wire.records import to_name, to_rdata
 
 _STRANGERS: dict[Type, tuple[Value, ...]] = {
-    Type.A: (IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")),
-    Type.AAAA: (IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")),
-    Type.PTR: ("nobody.invalid.", "nothing.invalid."),
+    Type.A: tuple(map(IPv4Address, range(0xC0000201, 0xC00002FF))),
+    Type.AAAA: tuple(IPv6Address(f"2001:db8::{n:x}") for n in range(1, 255)),
+    Type.PTR: tuple(f"nobody-{n}.invalid." for n in range(1, 255)),
 }
-"""Values that nobody uses (RFC 5737, 3849, 2606): two each, of which an RRset may hold one."""
+"""Values that nobody uses (RFC 5737, 3849, 2606), more than an RRset holds."""
 
 
 def build(change: Change) -> dns.update.UpdateMessage:

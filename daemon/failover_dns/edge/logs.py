@@ -1,0 +1,152 @@
+"""The daemon's log: one canonical line for each walk that did something, one for each thing that changed.
+
+A state that lasts is told once, when it begins, and again when it ends; the log of a quiet night is quiet.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from failover_dns.conduct.walk import Wake, Walk
+from failover_dns.core.changelog import Cause
+from failover_dns.core.decide import Hold, Move, Reason
+from failover_dns.core.model import Change
+from failover_dns.core.outcome import Outcome, Verdict
+
+EVENTS = {
+    Cause.SWITCH: "vip_moved",
+    Cause.DRIFT: "drift_repaired",
+    Cause.START: "dns_brought_in_order",
+}
+
+QUIET = frozenset({Reason.SETTLING, Reason.SWITCHING})
+"""Reasons to hold that are part of every switch."""
+
+Logger = structlog.typing.FilteringBoundLogger
+EventDict = structlog.typing.EventDict
+
+
+def configure(*, level: str, form: str) -> Logger:
+    """Set the process's log up, on standard error, and return it."""
+    render: structlog.typing.Processor
+    if form == "json":
+        render = structlog.processors.JSONRenderer()
+    else:
+        render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _heading_first,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    logger: Logger = structlog.get_logger()
+    return logger
+
+
+def _heading_first(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Put what every line has before what only some have, for the eyes that read them."""
+    heading = {name: event.pop(name) for name in ("timestamp", "level", "event")}
+    return {**heading, **event}
+
+
+class Teller:
+    """Tells of walks; knows what it told last of each pair, so that it says a thing once."""
+
+    def __init__(self, log: Logger) -> None:
+        self._log = log
+        self._told: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, walk: Walk, wake: Wake) -> None:
+        """Tell of one walk."""
+        self._roles(walk)
+        self._decision(walk)
+        self._trouble(walk)
+        if walk.outcomes:
+            self._changes(walk, wake)
+
+    def _roles(self, walk: Walk) -> None:
+        for agent, seen in walk.seen.items():
+            if self._new(walk.pair, f"role {agent}", (seen.role, seen.source)):
+                self._log.info(
+                    "role_seen",
+                    pair=walk.pair,
+                    agent=agent,
+                    role=seen.role,
+                    source=seen.source,
+                    reason=seen.reason,
+                )
+
+    def _decision(self, walk: Walk) -> None:
+        match walk.decision:
+            case Move(to=to, reason=reason):
+                if self._new(walk.pair, "decision", (to, reason)):
+                    tell = self._log.warning if reason.alerts else self._log.info
+                    tell("agent_online", pair=walk.pair, online=to, reason=reason)
+            case Hold(reason=reason, agents=agents):
+                if self._new(walk.pair, "decision", (agents, reason)):
+                    tell = self._log.info if reason in QUIET else self._log.warning
+                    tell("pair_held", pair=walk.pair, reason=reason, agents=agents)
+
+    def _trouble(self, walk: Walk) -> None:
+        refusals = tuple((r.reason, r.what, r.cure) for r in walk.refusals)
+        if self._new(walk.pair, "refusals", refusals):
+            for reason, what, cure in refusals:
+                self._log.error("change_withheld", pair=walk.pair, reason=reason, what=what, cure=cure)
+        problems = tuple((p.what, p.cure) for p in walk.problems)
+        if self._new(walk.pair, "problems", problems):
+            for what, cure in problems:
+                self._log.error("walk_hindered", pair=walk.pair, what=what, cure=cure)
+        foreign = tuple(str(record) for record in walk.plan.foreign) if walk.plan else ()
+        if walk.plan and self._new(walk.pair, "foreign", foreign) and foreign:
+            self._log.warning(
+                "foreign_pointer",
+                pair=walk.pair,
+                records=foreign,
+                cure="remove them by hand if they are stale: only configured names are touched",
+            )
+
+    def _changes(self, walk: Walk, wake: Wake) -> None:
+        failed = {zone: o for zone, o in walk.outcomes.items() if o.verdict is not Verdict.APPLIED}
+        if failed and walk.in_order:
+            self._log.info("done_by_another", pair=walk.pair, zones=list(failed), wake=wake.why)
+            return
+        changes = walk.plan.changes if walk.plan else ()
+        fields: dict[str, Any] = {
+            "pair": walk.pair,
+            "online": walk.plan.online if walk.plan else None,
+            "wake": wake.why,
+            "zones": {zone: outcome.verdict for zone, outcome in walk.outcomes.items()},
+            "changes": [text for change in changes for text in describe(change)],
+        }
+        if failed and self._new(walk.pair, "failed", _gist(failed)):
+            self._log.error("change_failed", **fields, why=_gist(failed), again_in_s=walk.again_in_s)
+        elif not failed:
+            self._told.pop((walk.pair, "failed"), None)
+            self._log.info(EVENTS[walk.cause or Cause.START], **fields)
+
+    def _new(self, pair: str, topic: str, state: Any) -> bool:
+        before = self._told.get((pair, topic))
+        self._told[pair, topic] = state
+        return bool(before != state)
+
+
+def describe(change: Change) -> list[str]:
+    """Return the change as `-record` and `+record`, for people."""
+    return [f"-{record}" for record in change.removes] + [f"+{record}" for record in change.adds]
+
+
+def _gist(failed: Mapping[str, Outcome]) -> list[str]:
+    return [
+        f"{zone} {outcome.verdict}: {outcome.what}" + (f"; {outcome.cure}" if outcome.cure else "")
+        for zone, outcome in failed.items()
+    ]
