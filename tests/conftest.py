@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.bind import running_bind
 from tests.servers.client import DnsServer
@@ -19,6 +20,10 @@ from tests.servers.knot import running_knot
 from tests.servers.powerdns import PROGRAMS as POWERDNS
 from tests.servers.powerdns import running_powerdns
 from tests.servers.programs import count_skips, require
+
+# Properties have no time limit for one example: the machines that run them may be busy.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class FileWatcher:
 
     Watched are real directories (a link delivers nothing): those that hold the files and every link on the
     way to them, and in place of a directory that does not exist the nearest one that does. `wake` is also
-    called when a directory is newly watched, since the file may have changed before. Reading wakes nobody.
+    called when other directories are watched, since the file may have changed before. Reading wakes nobody.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class _Watched:
 
 @dataclass(frozen=True, slots=True)
 class _Fresh:
-    """The paths in newly watched directories, and what is wrong."""
+    """The paths that may have changed unheard while their watches did, and what is wrong."""
 
     paths: frozenset[str]
     problems: tuple[str, ...]
@@ -221,17 +221,21 @@ class _Watches(events.FileSystemEventHandler):
         self._heard(paths)
 
     def renew(self, paths: frozenset[str], *, check: bool) -> _Fresh:
-        """Watch what `paths` hang on now; with `check`, also start an observer that has died."""
+        """Watch what `paths` hang on now; with `check`, also start an observer that has died.
+
+        A directory can vanish after it was found and before it is watched, and a watch that is dropped takes
+        along the events that were under way. So this ends with a round that changes nothing: all that the
+        paths hang on was watched before it was found.
+        """
         found = [*self._revive()] if check else []
-        fresh: frozenset[str] = frozenset()
+        fresh = NOBODY
         for _ in range(MAX_ROUNDS):
-            before = dict(self._trails)
-            self._trails |= {path: _trail(path) for path in paths}
-            lost = self._drop_lost(paths)
-            added = self._add_missing(before)
-            fresh |= added
+            moved = self._resolve(paths | fresh)
+            lost = self._drop_lost(paths | fresh)
+            changed = moved | self._hanging_on(lost) | self._hanging_on(self._add_missing())
+            fresh |= changed
             found += [f"changes in {directory} had not been heard; it is watched anew" for directory in lost]
-            if not added:
+            if not changed:
                 break
         missing = dict.fromkeys(trail.missing for trail in self._trails.values() if trail.missing)
         absent = tuple(f"{path} does not exist; it will be watched once it does" for path in missing)
@@ -258,12 +262,23 @@ class _Watches(events.FileSystemEventHandler):
             return (f"file events cannot be had: {_why_unwatched(error)}",)
         return ("the observer of files had died; it was started again",) if died else ()
 
+    def _resolve(self, paths: frozenset[str]) -> frozenset[str]:
+        """Follow `paths`; return those that lead another way than before."""
+        trails = {path: _trail(path) for path in paths}
+        moved = frozenset(path for path, trail in trails.items() if self._trails.get(path) != trail)
+        if moved:
+            self._trails |= trails
+            self._entries = _entries(self._trails)  # before the watches, whose first events need it
+        return moved
+
+    def _hanging_on(self, directories: Iterable[str]) -> frozenset[str]:
+        return NOBODY.union(*(self._entries[_key(directory)] for directory in directories))
+
     def _drop_lost(self, paths: frozenset[str]) -> list[str]:
         """Drop the watches that are of no use; return the directories of `paths` that heard nothing."""
-        needed = {directory for trail in self._trails.values() for directory, _ in trail.entries}
         asked = {directory for path in paths for directory, _ in self._trails[path].entries}
         lost = [directory for directory in self._watched if directory in asked and not self._hears(directory)]
-        for directory in (*lost, *(self._watched.keys() - needed - {*lost})):
+        for directory in (*lost, *(self._watched.keys() - self._needed() - {*lost})):
             self._drop(directory)
         return lost
 
@@ -285,29 +300,25 @@ class _Watches(events.FileSystemEventHandler):
         emitters = (emitter for emitter in self._observer.emitters if emitter.watch == watched.watch)
         return same and any(emitter.should_keep_running() and emitter.is_alive() for emitter in emitters)
 
-    def _add_missing(self, before: Mapping[str, _Trail]) -> frozenset[str]:
-        """Watch every directory that is not watched; return the paths that hang on those."""
-        hanging: dict[str, set[str]] = {}
-        for path, trail in self._trails.items():
-            for directory, _ in trail.entries:
-                hanging.setdefault(directory, set()).add(path)
-        if before != self._trails:
-            self._entries = _entries(self._trails)  # before the watches, whose first events need it
+    def _add_missing(self) -> list[str]:
+        """Watch every directory that is not watched; return those that now are, or were gone already."""
         self._problems = {}
-        added = (paths for directory, paths in hanging.items() if self._add(directory))
-        return frozenset[str]().union(*added)
+        missing = sorted(self._needed() - self._watched.keys())
+        return [directory for directory in missing if self._add(directory)]
+
+    def _needed(self) -> set[str]:
+        return {directory for trail in self._trails.values() for directory, _ in trail.entries}
 
     def _add(self, directory: str) -> bool:
-        if self._observer is None or directory in self._watched:
+        if self._observer is None:
             return False
         try:
-            if not os.access(directory, os.R_OK):  # watchdog passes over it in silence
-                raise PermissionError
+            os.scandir(directory).close()  # watchdog passes in silence over what may not be read
             identity = _identity(directory)
             watch = self._observer.schedule(self, directory, event_filter=CHANGES)
         except (OSError, RuntimeError) as error:
             self._problems[directory] = f"changes in {directory} cannot be heard: {_why_unwatched(error)}"
-            return False
+            return isinstance(error, FileNotFoundError | NotADirectoryError)
         self._watched[directory] = _Watched(watch, identity)
         return True
 
