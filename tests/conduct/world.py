@@ -226,7 +226,10 @@ async def world(
     roles.online(online)
     async with AsyncExitStack() as stack:
         taps = {zone: Tap(await stack.enter_async_context(connect(server))) for zone in zones}
-        found = {zone: Zone(zone, [tap], server.key, deadline_s=DEADLINE_S) for zone, tap in taps.items()}
+        found = {
+            zone: Zone(zone, [tap], server.key, deadline_s=DEADLINE_S, serial_s=0.0)
+            for zone, tap in taps.items()
+        }
         transactions = Transactions(log, Lock(), clock=clock, writer="test/1", open_intents=log.open())
         proposer = Proposer(pair, [roles], found, clock=clock, max_changes=max_changes)
         yield World(

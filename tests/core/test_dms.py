@@ -92,9 +92,14 @@ def test_a_state_text_is_known_or_unknown(text: str, role: Role) -> None:
     "content",
     [
         b'<dms><FAILOVER Active="TRUE"><STATE State="Online"/></FAILOVER></dms>',
-        b'<d:DMS xmlns:d="http://www.skyline.be/config/dms"><d:Failover><d:State state="online"/></d:Failover></d:DMS>',
-        b'<DMS><New a="1"><State state="offline"/></New><Failover FailoverType="VirtualIP"><State state="online"/>'
-        b"<More/></Failover></DMS>",
+        (
+            b'<d:DMS xmlns:d="http://www.skyline.be/config/dms">'
+            b'<d:Failover><d:State state="online"/></d:Failover></d:DMS>'
+        ),
+        (
+            b'<DMS><New a="1"><State state="offline"/></New><Failover FailoverType="VirtualIP">'
+            b'<State state="online"/><More/></Failover></DMS>'
+        ),
         b'<DMS><Failover><FailoverType>Virtual IP</FailoverType><State state="online"/></Failover></DMS>',
         ONLINE.encode("utf-8-sig"),
         ONLINE.encode("utf-16"),
@@ -171,8 +176,8 @@ def test_what_is_not_an_active_pair_with_one_state_is_unknown_and_says_why(
     ],
 )
 def test_what_cannot_be_read_is_told_from_what_is_half_written(
-    content: bytes, reason: str, half: bool
-) -> None:  # noqa: FBT001 - a column
+    content: bytes, reason: str, half: object
+) -> None:
     for found in (read_dms(content, UTC), read_dms_facts(content)):
         assert isinstance(found, Broken)
         assert reason in found.reason
@@ -250,9 +255,11 @@ def test_without_a_zone_times_are_this_hosts() -> None:
 
 def test_facts_are_the_virtual_ips_that_are_given_the_type_and_the_agents_that_are_named() -> None:
     content = dms(
-        '<Failover FailoverType="VirtualIP"><Agents><Agent hostname=" " Name="DMA-MAIN"/><DMA host="dma-backup"/>'
+        '<Failover FailoverType="VirtualIP"><Agents>'
+        '<Agent hostname=" " Name="DMA-MAIN"/><DMA host="dma-backup"/>'
         '<Agent name="a" Name="b"/><Agent id="3"/></Agents><VirtualIPs><VirtualIP address=" 10.10.10.5 "/>'
-        '<VirtualIP address=""/><VirtualIP Address="2001:db8::5"/><VirtualIP address="10.10.10.5"/><VirtualIP/>'
+        '<VirtualIP address=""/><VirtualIP Address="2001:db8::5"/><VirtualIP address="10.10.10.5"/>'
+        "<VirtualIP/>"
         "</VirtualIPs></Failover>"
     )
     assert read_dms_facts(content) == Facts(

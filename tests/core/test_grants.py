@@ -35,9 +35,7 @@ SERVICE = Pair(
 
 def test_a_zone_is_granted_the_names_that_a_plan_may_change_and_no_more() -> None:
     assert smallest([PAIR], SIGNERS) == (
-        Grant(
-            zone=REVERSE, signer="reverse-key.", keys=(Key("5.10.10.10.in-addr.arpa.", Type.PTR),)
-        ),
+        Grant(zone=REVERSE, signer="reverse-key.", keys=(Key("5.10.10.10.in-addr.arpa.", Type.PTR),)),
         Grant(
             zone=FORWARD,
             signer="failover-key.",

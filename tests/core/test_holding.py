@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover_dns.core.holding import Held, HoldingSource, observe_holding, read_registration, testify
+from failover_dns.core.holding import Held, HoldingSource, attest, observe_holding, read_registration
 from failover_dns.core.model import Instant, Role
 
 NOW = Instant(mono_s=50.0, wall_s=1_700_000_000.0)
@@ -33,9 +33,9 @@ def test_an_agent_with_the_addresses_is_online_only_if_they_are_trusted() -> Non
 
 
 def test_as_evidence_holding_is_told_as_it_is() -> None:
-    assert testify(SOURCE, BOTH, now=NOW).role is Role.ONLINE
-    assert testify(SOURCE, BOTH, now=NOW).reason == "the host holds 10.10.10.5, 2001:db8::5"
-    assert testify(SOURCE, Held(), now=NOW).role is Role.OFFLINE
+    assert attest(SOURCE, BOTH, now=NOW).role is Role.ONLINE
+    assert attest(SOURCE, BOTH, now=NOW).reason == "the host holds 10.10.10.5, 2001:db8::5"
+    assert attest(SOURCE, Held(), now=NOW).role is Role.OFFLINE
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_as_evidence_holding_is_told_as_it_is() -> None:
 def test_half_of_the_addresses_or_none_known_is_unknown(
     source: HoldingSource, held: Held, reason: str
 ) -> None:
-    for seen in (observe_holding(source, held, now=NOW), testify(source, held, now=NOW)):
+    for seen in (observe_holding(source, held, now=NOW), attest(source, held, now=NOW)):
         assert (seen.role, seen.reason) == (Role.UNKNOWN, reason)
 
 

@@ -94,10 +94,10 @@ def test_lines_about_something_else_change_nothing(line: bytes) -> None:
     assert seen(line).role is Role.UNKNOWN
 
 
-def test_until_keepalived_speaks_the_role_is_unknown_and_the_reason_says_how_to_ask() -> None:
+def test_until_keepalived_speaks_the_role_is_unknown_and_the_reason_says_when_it_will() -> None:
     found = seen()
     assert found.role is Role.UNKNOWN
-    assert found.reason == f"{SILENT}; reload it with fifo_write_vrrp_states_on_reload set"
+    assert found.reason == f"{SILENT}; it speaks at its next change of state"
 
 
 def test_an_instance_that_is_never_told_of_is_unknown_and_the_reason_names_others() -> None:
@@ -156,7 +156,7 @@ lines = st.sampled_from(
 )
 
 
-@given(pieces=st.lists(lines | st.binary(max_size=40) | st.just(END), max_size=12))
+@given(pieces=st.lists(lines | st.binary(min_size=1, max_size=40) | st.just(END), max_size=12))
 def test_online_means_that_the_last_word_on_the_instance_was_master(pieces: list[bytes | Piece]) -> None:
     told = b"".join(b"\nend\n" if isinstance(piece, Piece) else piece for piece in pieces)
     ours = [line for line in told.split(b"\n")[:-1] if line.startswith(b'INSTANCE "VI_DMA" ')]
