@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from tests.servers.client import DnsServer
 from tests.servers.programs import find_program, serving
 from tests.servers.zones import ZONES
 
-PROGRAMS = ("knotd",)
+PROGRAMS = ("knotd", "knotc")
 
 
 @contextmanager
@@ -24,15 +25,31 @@ def running_knot(zones: Mapping[str, str] = ZONES, *, grants: str | None = None)
     Every key may update and transfer every zone, unless `grants` is the whole configuration of `acl` and
     `zone` instead.
     """
-    with tempfile.TemporaryDirectory(prefix="knot-") as directory:
-        folder = Path(directory)
+    with (
+        tempfile.TemporaryDirectory(prefix="knot-") as directory,
+        knot_in(Path(directory), zones, grants=grants) as server,
+    ):
+        yield server
 
-        def configure(server: DnsServer) -> Sequence[str]:
-            _write_configuration(folder, zones, server, grants)
-            return [find_program("knotd") or "knotd", "--config", str(folder / "knot.conf")]
 
-        with serving("knot", next(iter(zones)), configure, log=folder / "log") as server:
-            yield server
+@contextmanager
+def knot_in(
+    folder: Path, zones: Mapping[str, str] = ZONES, *, grants: str | None = None
+) -> Iterator[DnsServer]:
+    """The same with its files in `folder`, for a test that uses `knotc` there."""
+
+    def configure(server: DnsServer) -> Sequence[str]:
+        _write_configuration(folder, zones, server, grants)
+        return [find_program("knotd") or "knotd", "--config", str(folder / "knot.conf")]
+
+    with serving("knot", next(iter(zones)), configure, log=folder / "log") as server:
+        yield server
+
+
+def knotc(folder: Path, *arguments: str) -> None:
+    """Tell the server whose files are in `folder` what to do, as an operator does, and wait until it did."""
+    command = [find_program("knotc") or "knotc", "--socket", str(folder / "knot.sock"), "--blocking"]
+    subprocess.run([*command, *arguments], check=True, capture_output=True, timeout=30)
 
 
 def _write_configuration(

@@ -1,0 +1,152 @@
+"""The smallest leave that each zone's server must give our key, in that server's own words.
+
+Only what a plan may change is granted: each name with its types, never a zone, a subtree or every type. What
+a server cannot restrict so far is said in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from failover_dns.core.model import Key, Pair, Type
+from failover_dns.core.plan import writable_keys, zone_for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What the key `signer` must be allowed to change in one zone; `keys` are sorted and not empty."""
+
+    zone: str
+    signer: str
+    keys: tuple[Key, ...]
+
+    @property
+    def types(self) -> dict[str, tuple[Type, ...]]:
+        """The types of each name, both sorted."""
+        return {name: tuple(k.type for k in self.keys if k.name == name) for name in self.names}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, sorted."""
+        return tuple(sorted({key.name for key in self.keys}))
+
+
+def smallest(pairs: Iterable[Pair], signers: Mapping[str, str]) -> tuple[Grant, ...]:
+    """Return the grant of each zone that a pair may change, sorted; `signers` has each zone's key name.
+
+    Raises UnknownZoneError for a name that lies in none of the zones.
+    """
+    found: dict[str, set[Key]] = {}
+    for pair in pairs:
+        for key in writable_keys(pair):
+            found.setdefault(zone_for(key.name, frozenset(signers)), set()).add(key)
+    return tuple(
+        Grant(zone=zone, signer=signers[zone], keys=tuple(sorted(found[zone]))) for zone in sorted(found)
+    )
+
+
+def for_bind(grants: Iterable[Grant]) -> str:
+    """Return `update-policy` of named.conf, a rule for each name."""
+    return "\n".join(_BIND_HEAD + [line for grant in grants for line in _bind_zone(grant)]) + "\n"
+
+
+def for_knot(grants: Iterable[Grant]) -> str:
+    """Return `acl` and `zone` of knot.conf; names that share their types share a rule."""
+    rules: list[str] = []
+    zones: list[str] = []
+    for grant in grants:
+        ids = []
+        for number, (types, names) in enumerate(_by_types(grant), start=1):
+            ids.append(f"failover-dns-{grant.zone}{number}")
+            rules += _knot_rule(ids[-1], grant.signer, names, types)
+        zones += [f'  - domain: "{grant.zone}"', f"    acl: [{_quoted(ids)}]"]
+    return "\n".join([*_KNOT_HEAD, "acl:", *rules, "zone:", *zones]) + "\n"
+
+
+def for_powerdns(grants: Iterable[Grant]) -> str:
+    """Return `pdnsutil` commands for a shell."""
+    lines = [
+        f"pdnsutil add-meta {grant.zone} {kind} {value}"
+        for grant in grants
+        for kind, value in (("TSIG-ALLOW-DNSUPDATE", grant.signer), ("ALLOW-DNSUPDATE-FROM", '"$DAEMON"'))
+    ]
+    return "\n".join([*_POWERDNS_HEAD, *lines]) + "\n"
+
+
+def for_ad(grants: Iterable[Grant]) -> str:
+    """Return `dsacls` commands for the nodes of zones that Active Directory holds."""
+    return "\n".join(_AD_HEAD + [line for grant in grants for line in _ad_zone(grant)]) + "\n"
+
+
+RENDER: Mapping[str, Callable[[Iterable[Grant]], str]] = {
+    "bind": for_bind,
+    "knot": for_knot,
+    "powerdns": for_powerdns,
+    "ad": for_ad,
+}
+"""How the grants are written for each kind of server."""
+
+_BIND_HEAD = [
+    "// named.conf: update-policy takes the place of allow-update; a zone cannot have both.",
+    "// The daemon also reads these zones with the same key: where allow-query is restricted,",
+    "// add the key to it.",
+]
+_KNOT_HEAD = [
+    "# knot.conf: add these rules to what the zones have in acl already.",
+    "# Reading needs nothing more: a zone answers signed queries of every key that one of its rules names.",
+]
+_POWERDNS_HEAD = [
+    "# pdns.conf: dnsupdate=yes, and allow-dnsupdate-from= with nothing after it, since a zone that has no",
+    "# TSIG-ALLOW-DNSUPDATE takes updates without any signature from every address named there.",
+    "# PowerDNS cannot restrict a key to names or types this way: it may change the whole zone.",
+    "# Only a lua-dnsupdate-policy-script can; docs/servers.md has one. Reading needs nothing more.",
+    "# A running server may take a minute to notice (zone-metadata-cache-ttl).",
+    "DAEMON=192.0.2.10  # put here the address that the daemon sends from",
+]
+_AD_HEAD = [
+    "rem NOT YET RUN ON WINDOWS: try it in a test domain first.",
+    "rem The names must exist. AD keeps all records of a name in one attribute: types cannot be restricted.",
+    "rem Reading needs nothing more. A zone that is replicated to the whole forest is in DC=ForestDnsZones.",
+    "set ACCOUNT=EXAMPLE\\failover-dns$",
+    "set DOMAIN=DC=example,DC=test",
+]
+
+
+def _bind_zone(grant: Grant) -> Iterator[str]:
+    yield f'zone "{grant.zone}" {{'
+    yield "    // type, file and the rest stay as they are"
+    yield "    update-policy {"
+    for name, types in grant.types.items():
+        yield f'        grant "{grant.signer}" name "{name}" {" ".join(types)};'
+    yield "    };"
+    yield "};"
+
+
+def _by_types(grant: Grant) -> list[tuple[tuple[Type, ...], list[str]]]:
+    found: dict[tuple[Type, ...], list[str]] = {}
+    for name, types in grant.types.items():
+        found.setdefault(types, []).append(name)
+    return sorted(found.items())
+
+
+def _knot_rule(rule: str, signer: str, names: Iterable[str], types: Iterable[Type]) -> Iterator[str]:
+    yield f'  - id: "{rule}"'
+    yield f'    key: "{signer}"'
+    yield "    action: update"
+    yield "    update-owner: name"
+    yield "    update-owner-match: equal"
+    yield f"    update-owner-name: [{_quoted(names)}]"
+    yield f"    update-type: [{', '.join(types)}]"
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return ", ".join(f'"{text}"' for text in texts)
+
+
+def _ad_zone(grant: Grant) -> Iterator[str]:
+    zone = grant.zone.removesuffix(".")
+    for name in grant.names:
+        node = name.removesuffix(grant.zone).removesuffix(".") or "@"
+        where = f"DC={node},DC={zone},CN=MicrosoftDNS,DC=DomainDnsZones,%DOMAIN%"
+        yield f'dsacls "{where}" /G "%ACCOUNT%:WP;dnsRecord" "%ACCOUNT%:WP;dNSTombstoned"'

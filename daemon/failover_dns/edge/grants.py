@@ -1,0 +1,19 @@
+"""`failover-dns grants`: what each zone's server must allow for the configuration, to be pasted there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from failover_dns.core.grants import RENDER, smallest
+from failover_dns.edge.settings.load import load
+from failover_dns.edge.words import OK
+
+
+def grants(arguments: argparse.Namespace) -> int:
+    """Print the smallest grants in the words of `arguments.server`."""
+    loaded = load(arguments.config and Path(arguments.config), os.environ)
+    wanted = smallest(loaded.pairs, {zone.name: zone.key.name for zone in loaded.zones})
+    print(RENDER[arguments.server](wanted), end="")  # noqa: T201 - a command's output
+    return OK
