@@ -24,10 +24,12 @@ from failover_dns.core.changelog import (
     BrokenLineError,
     Cause,
     Column,
+    Converged,
     Entry,
     Intent,
     Repaired,
     Result,
+    Shown,
     Verified,
     decode,
     digest,
@@ -191,7 +193,25 @@ repaired = st.builds(
     cut_bytes=st.integers(0),
     cut_sha256=texts.map(lambda text: digest(text.encode("utf-8", "replace"))),
 )
-entries = st.one_of(intents, results, repaired)
+converged = st.builds(
+    Converged,
+    pair=texts,
+    transaction=texts,
+    zone=texts,
+    intent=st.integers(1, 2**63),
+    servers=st.lists(
+        st.builds(Shown, server=texts, delay_ms=st.none() | st.floats(0, 1e9), problem=texts), max_size=3
+    ).map(tuple),
+    forgotten_at=st.none() | st.integers(0, 2**32).map(rfc3339),
+)
+entries = st.one_of(intents, results, converged, repaired)
+
+
+def test_a_server_that_is_not_one_is_a_broken_line() -> None:
+    entry = Converged(pair="dma", transaction="t", zone="z.", intent=1, servers=(), forgotten_at=None)
+    for servers in ([1], [{"server": "ns2"}], [{"server": "ns2", "delay_ms": "soon", "problem": ""}]):
+        with pytest.raises(BrokenLineError):
+            decode(edited(entry, servers=servers))
 
 
 @given(entries)
@@ -407,7 +427,8 @@ def test_the_document_has_the_fields_of_each_event_and_no_others(event: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("event", "entry"), [("intent", Intent), ("outcome", Result), ("repaired", Repaired)]
+    ("event", "entry"),
+    [("intent", Intent), ("outcome", Result), ("converged", Converged), ("repaired", Repaired)],
 )
 def test_the_schema_has_every_part_of_an_entry(event: str, entry: type) -> None:
     parts = {field.name for field in fields(entry)} - {"change"}

@@ -51,9 +51,13 @@ def answer(
     response = blank_response(wire, rcode)
     response.flags |= flags
     response.answer.extend(rrsets)
-    if signer is not None:
-        response.use_tsig(signer)
-        response.request_mac = _mac(wire)
+    return response.to_wire() if signer is None else signed(wire, response, signer)
+
+
+def signed(wire: bytes, response: dns.message.Message, signer: dns.tsig.Key = KEY) -> bytes:
+    """Return `response` signed as an answer to the request `wire`."""
+    response.use_tsig(signer)
+    response.request_mac = _mac(wire)
     return response.to_wire()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from failover_dns.conduct.observe import Source, observe
-from failover_dns.conduct.view import Reader, View
+from failover_dns.conduct.view import Depth, Reader, View
 from failover_dns.conduct.walk import Walk
 from failover_dns.conduct.zone import Zone
 from failover_dns.core.decide import Hold, Memory, Move, decide, remember
@@ -29,15 +29,15 @@ class Proposer:
     ) -> None:
         self.pair = pair
         self.zones = zones
-        self.reader = Reader(keys(pair), zones)
-        self._sources = sources
+        self.reader = Reader(keys(pair), zones, clock=clock)
+        self.sources = tuple(sources)
         self._clock = clock
         self._max_changes = max_changes
         self._memory = Memory()
 
     async def decide(self) -> Walk:
         """Look at the sources and decide."""
-        seen = await observe(self._sources)
+        seen = await observe(self.sources)
         now = self._clock()
         self._memory = remember(self.pair, self._memory, seen, now=now)
         return Walk(pair=self.pair.name, seen=seen, decision=decide(self.pair, seen, self._memory, now=now))
@@ -56,5 +56,5 @@ class Proposer:
         walk = await self.decide()
         if isinstance(walk.decision, Hold):
             return walk
-        planned, _ = self.plan(walk, walk.decision, await self.reader.view(fresh=True))
+        planned, _ = self.plan(walk, walk.decision, await self.reader.view(Depth.ANEW))
         return planned

@@ -13,7 +13,7 @@ from dataclasses import replace
 from failover_dns.conduct.backoff import OURSELVES, Backoff
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.transaction import Story, Transactions
-from failover_dns.conduct.view import View
+from failover_dns.conduct.view import Depth, View
 from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Hold, Move
@@ -24,7 +24,14 @@ from failover_dns.core.outcome import Next, Outcome
 MAX_PLANS = 4
 """How often one walk plans anew when the records changed under it; then it waits and starts over."""
 
-FRESH = frozenset({Why.START, Why.AUDIT, Why.RESYNC, Why.RETRY})
+DEPTHS = {
+    Why.START: Depth.ANEW,
+    Why.RESYNC: Depth.ANEW,
+    Why.RETRY: Depth.ANEW,
+    Why.NOTIFY: Depth.ANEW,
+    Why.AUDIT: Depth.CHANGED,
+}
+"""How much is read anew, by what woke the path; whatever else did takes what is known."""
 
 
 class Reconciler:
@@ -70,7 +77,7 @@ class Reconciler:
     async def _carry_out(self, walk: Walk, decision: Move, wake: Wake) -> Walk:
         story = Story(why=wake.why, at=wake.at, cause=self._cause(decision), reason=decision.reason)
         for attempt in range(MAX_PLANS):
-            view = await self._view(wake, fresh=wake.why in FRESH or attempt > 0)
+            view = await self._view(wake, Depth.ANEW if attempt else DEPTHS.get(wake.why, Depth.KNOWN))
             planned, plan = self._proposer.plan(walk, decision, view)
             due = self._due(plan, wake)
             outcomes = await self._transactions.carry_out(due, view.sittings, story) if due.changes else {}
@@ -86,12 +93,12 @@ class Reconciler:
                 break
         return walk
 
-    async def _view(self, wake: Wake, *, fresh: bool) -> View:
+    async def _view(self, wake: Wake, depth: Depth) -> View:
         """Read what must be read; zones that could not be read lately wait their turn, unless asked for."""
         now_s = self._clock().mono_s
         waiting = self._backoff.unreadable(now_s=now_s)
         skip = frozenset[str]() if wake.why is Why.RESYNC else waiting
-        view = await self._reader.view(fresh=fresh, skip=skip)
+        view = await self._reader.view(depth, skip=skip)
         for zone in view.unread.keys() - skip:
             self._backoff.fail(zone, None, now_s=now_s)
         return view

@@ -16,7 +16,7 @@ from failover_dns.conduct.reconcile import Reconciler
 from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.model import Instant
 
-DEPTH = (Why.LOOK, Why.SETTLED, Why.SOURCE, Why.RETRY, Why.AUDIT, Why.START, Why.RESYNC)
+DEPTH = (Why.LOOK, Why.SETTLED, Why.SOURCE, Why.AUDIT, Why.RETRY, Why.NOTIFY, Why.START, Why.RESYNC)
 """Which of two wake-ups is kept when both wait: the one that looks deeper."""
 
 JITTER = 0.1

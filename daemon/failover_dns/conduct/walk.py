@@ -22,6 +22,7 @@ class Why(StrEnum):
     SOURCE = "source"
     LOOK = "look"
     AUDIT = "audit"
+    NOTIFY = "notify"
     RESYNC = "resync"
     RETRY = "retry"
     SETTLED = "settled"

@@ -7,9 +7,9 @@ next primary has its turn only when the one before did not answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import dns.message
 import dns.tsig
@@ -20,7 +20,10 @@ from failover_dns.core.outcome import Answer, Said
 from failover_dns.wire.answer import judge
 from failover_dns.wire.query import ask, read
 from failover_dns.wire.sign import sign
+from failover_dns.wire.soa import Soa, ask_soa, read_soa
 from failover_dns.wire.update import build, prove, prove_grant
+
+T = TypeVar("T")
 
 
 class Server(Protocol):
@@ -31,7 +34,7 @@ class Server(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sitting:
     """A zone at one of its primaries, for the length of a transaction."""
 
@@ -49,6 +52,16 @@ class Sitting:
                 raise answer
             found.update((rrset.key, rrset) for rrset in answer)
         return found
+
+    async def soa(self) -> Soa:
+        """Return the zone's SOA; ReadError if it could not be read."""
+        query = ask_soa(self.zone)
+        answer = await self.primary.exchange(sign(query, self.key), deadline_s=self.deadline_s)
+        soa = read_soa(query, answer, self.key)
+        if soa.zone != self.zone:
+            what = f"{self.primary} serves {soa.zone} and not {self.zone}"
+            raise ReadError(what, "check the zone's name and its primaries")
+        return soa
 
     async def send(self, change: Change) -> Answer:
         """Send the change and return what its answer says; never raises for what a network can do."""
@@ -78,16 +91,28 @@ class Sitting:
         return read(key, query, answer, self.key)
 
 
+SERIAL_S = 1.0
+"""How long a serial that one pair asked for serves the others: an audit asks once a zone, not once a pair."""
+
+
 class Zone:
     """A zone, its primaries in the order of preference, and the one that answered last."""
 
     def __init__(
-        self, name: str, primaries: Sequence[Server], key: dns.tsig.Key, *, deadline_s: float
+        self,
+        name: str,
+        primaries: Sequence[Server],
+        key: dns.tsig.Key,
+        *,
+        deadline_s: float,
+        serial_s: float = SERIAL_S,
     ) -> None:
         self.name = name
         self.key = key
         self._sittings = [Sitting(name, primary, key, deadline_s) for primary in primaries]
         self._first = 0
+        self._serial_s = serial_s
+        self._serials: dict[Sitting, tuple[float, asyncio.Task[Soa]]] = {}
 
     @property
     def sitting(self) -> Sitting:
@@ -99,17 +124,40 @@ class Zone:
         """The zone at each of its primaries, in the order of preference."""
         return tuple(self._sittings)
 
+    async def serial(self, sitting: Sitting) -> int:
+        """Return the serial at `sitting`, asked for lately; raises what reading raises."""
+        now_s = asyncio.get_running_loop().time()
+        asked_s, task = self._serials.get(sitting, (now_s, None))
+        if task is None or now_s - asked_s >= self._serial_s or task.cancelled():
+            task = asyncio.create_task(sitting.soa())
+            self._serials[sitting] = (now_s, task)
+        return (await asyncio.shield(task)).serial
+
     async def read(self, keys: Iterable[Key]) -> tuple[Sitting, dict[Key, RRset]]:
         """Return the RRsets and where they were read: the first primary to answer, from the last good one on.
 
         Raises ReadError when none answers, or when the one that does gives no proof.
         """
         keys = tuple(keys)
+        return await self._at_first(lambda sitting: sitting.read(keys))
+
+    async def survey(self, keys: Iterable[Key]) -> tuple[Sitting, int, dict[Key, RRset]]:
+        """Return what `read` does, with the serial as it was before: what changes meanwhile shows later."""
+        keys = tuple(keys)
+
+        async def look(sitting: Sitting) -> tuple[int, dict[Key, RRset]]:
+            soa = await sitting.soa()
+            return soa.serial, await sitting.read(keys)
+
+        sitting, (serial, found) = await self._at_first(look)
+        return sitting, serial, found
+
+    async def _at_first(self, call: Callable[[Sitting], Awaitable[T]]) -> tuple[Sitting, T]:
         problems: list[FailoverDnsError] = []
         for turn in range(len(self._sittings)):
             index = (self._first + turn) % len(self._sittings)
             try:
-                found = await self._sittings[index].read(keys)
+                found = await call(self._sittings[index])
             except (UnsentError, SilentError) as error:
                 problems.append(error)
                 continue

@@ -88,6 +88,31 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A server of a zone and how long after the wake-up it showed a change; no delay if it did not in time."""
+
+    server: str
+    delay_ms: float | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converged:
+    """When each server of the zone showed an applied change (RFC 3339 for `forgotten_at`)."""
+
+    pair: str
+    transaction: str
+    zone: str
+    intent: int
+    servers: tuple[Shown, ...]
+    forgotten_at: str | None
+
+    def __post_init__(self) -> None:
+        if self.forgotten_at is not None:
+            _time(self.forgotten_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
     """A torn last line, which a crash left half written, was cut off at a start."""
 
@@ -95,7 +120,7 @@ class Repaired:
     cut_sha256: str
 
 
-Entry = Intent | Result | Repaired
+Entry = Intent | Result | Converged | Repaired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,6 +424,22 @@ def _get_records(value: Any) -> Records:
     return records
 
 
+def _put_shown(shown: Shown) -> dict[str, Any]:
+    return {"server": shown.server, "delay_ms": shown.delay_ms, "problem": shown.problem}
+
+
+def _get_shown(value: Any) -> Shown:
+    table: dict[str, Any] = _object(value)
+    if table.keys() != {"server", "delay_ms", "problem"}:
+        raise ValueError("is not server, delay_ms and problem")
+    delay_ms = table["delay_ms"]
+    return Shown(
+        server=_text(table["server"]),
+        delay_ms=None if delay_ms is None else _number(delay_ms),
+        problem=_text(table["problem"]),
+    )
+
+
 def _word(words: type[StrEnum]) -> Kind:
     named = ", ".join(f"`{word}`" for word in words)
     return Kind(f"one of {named}", str, lambda value: words(_text(value)))
@@ -430,6 +471,7 @@ _TIME = Kind("time", _same, _time)
 _MOMENT = Kind("time", _same, _moment)
 _RECORD = Kind("record", _put_record, _get_record)
 _RRSET = Kind("RRset", _put_rrset, _get_rrset)
+_SHOWN = Kind("server", _put_shown, _get_shown)
 _RECORDS = Kind("list of RRsets", _put_records, _get_records)
 
 _PAIR = Column("pair", _TEXT, "name of the pair in the configuration")
@@ -439,7 +481,7 @@ HEAD = (
     Column("v", _SEQ, "version of this schema: 1"),
     Column("seq", _SEQ, "sequence number of the line; grows by one"),
     Column("time", _TIME, "when the line was handed to the log, by this machine's clock"),
-    Column("event", _TEXT, "what the line records: `intent`, `outcome` or `repaired`"),
+    Column("event", _TEXT, "what the line records: `intent`, `outcome`, `converged` or `repaired`"),
 )
 """The fields that every line begins with."""
 
@@ -458,7 +500,7 @@ EVENTS: Mapping[str, tuple[Column, ...]] = {
         Column(
             "wake",
             _TEXT,
-            "what made the daemon look: `start`, `source`, `look`, `audit`, `resync`, `retry` or `settled`",
+            "what made the daemon look: `start`, `source`, `look`, `audit`, `notify`, `resync`, `retry` or `settled`",
         ),
         Column("reason", _word(Reason), "what the decision stood on"),
         Column("online", _TEXT, "the agent that DNS is to show as online"),
@@ -499,6 +541,18 @@ EVENTS: Mapping[str, tuple[Column, ...]] = {
         Column("recovered", _BOOL, "true if the intent was left open and closed later by reading DNS"),
         Column("forgotten_at", _or_null(_MOMENT), "when the last cache forgets the old answer, or null"),
     ),
+    "converged": (
+        _PAIR,
+        _TRANSACTION,
+        Column("zone", _TEXT, "the zone that was updated"),
+        Column("intent", _SEQ, "`seq` of the intent whose change this is about"),
+        Column(
+            "servers",
+            _several(_SHOWN),
+            "each server of the zone, and the milliseconds from the wake-up until it showed the change",
+        ),
+        Column("forgotten_at", _or_null(_MOMENT), "when the last cache forgets the old answer, or null"),
+    ),
     "repaired": (
         Column("cut_bytes", _COUNT, "how many bytes of a torn last line were cut off"),
         Column("cut_sha256", _SHA, "of the bytes that were cut off"),
@@ -506,9 +560,15 @@ EVENTS: Mapping[str, tuple[Column, ...]] = {
 }
 """The fields of each event, between head and tail, in their order."""
 
-_NAMES: Mapping[type[Entry], str] = {Intent: "intent", Result: "outcome", Repaired: "repaired"}
+_NAMES: Mapping[type[Entry], str] = {
+    Intent: "intent",
+    Result: "outcome",
+    Converged: "converged",
+    Repaired: "repaired",
+}
 _BUILD: Mapping[str, Callable[[dict[str, Any]], Entry]] = {
     "intent": _intent,
     "outcome": lambda values: Result(**values),
+    "converged": lambda values: Converged(**values),
     "repaired": lambda values: Repaired(**values),
 }

@@ -7,7 +7,7 @@ constructed is valid: a pair that contradicts itself raises ValueError.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
@@ -193,6 +193,19 @@ class Change:
     def keys(self) -> tuple[Key, ...]:
         """The keys that this change touches, sorted."""
         return tuple(rrset.key for rrset in self.before)
+
+    @property
+    def after(self) -> tuple[RRset, ...]:
+        """The RRsets as they are once the change is made, by value: their TTLs are the server's matter."""
+        return tuple(
+            replace(
+                rrset,
+                values=rrset.values.difference(r.value for r in self.removes if r.key == rrset.key).union(
+                    r.value for r in self.adds if r.key == rrset.key
+                ),
+            )
+            for rrset in self.before
+        )
 
     def holds(self, seen: Records) -> bool:
         """Return whether `seen` shows every record added and none of those removed."""

@@ -76,6 +76,9 @@ IGNORED = "the primary answered NOERROR and did not make the change"
 IGNORED_CURE = "look for a CNAME at the name, a zone of another view, or a secondary that forwards updates"
 NOT_DONE = "closed by reading DNS: the change was not made"
 OVERWRITTEN = "the records changed again before they were read back"
+OVERWRITTEN_CURE = "if that goes on, look for another writer at these names"
+UNREAD = "what became of the update could not be read back"
+UNREAD_CURE = "it is read again by itself; if that goes on, see the primary's own log"
 
 _FIRM = {
     Said.LOST_RACE: (Verdict.REFUSED, Next.REPLAN),
@@ -111,13 +114,14 @@ def recovered(change: Change, after: Records) -> Outcome:
 
 def _judge(change: Change, answer: Answer, after: Records | None) -> tuple[Verdict, Next, str, str]:
     if after is None:
-        return Verdict.UNKNOWN, Next.RETRY, "", ""
+        what, cure = ("", "") if answer.what else (UNREAD, UNREAD_CURE)
+        return Verdict.UNKNOWN, Next.RETRY, what, cure
     if change.holds(after):
         return Verdict.APPLIED, Next.NOTHING, "", ""
     if answer.said in _FIRM:
         return *_FIRM[answer.said], "", ""
     if not _untouched(change, after):
-        return Verdict.UNKNOWN, Next.REPLAN, OVERWRITTEN, ""
+        return Verdict.UNKNOWN, Next.REPLAN, OVERWRITTEN, OVERWRITTEN_CURE
     if answer.said is Said.DONE:
         return Verdict.REFUSED, Next.OPERATOR, IGNORED, IGNORED_CURE
     return Verdict.UNKNOWN, Next.RETRY, "", ""

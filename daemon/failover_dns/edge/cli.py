@@ -29,6 +29,8 @@ HANDLERS = {
     "history": "failover_dns.edge.histories",
     "check": "failover_dns.edge.check",
     "report": "failover_dns.edge.reports",
+    "grants": "failover_dns.edge.grants",
+    "watch": "failover_dns.edge.watching",
 }
 """The module that carries a command out, by a function of the command's name."""
 
@@ -81,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--since", metavar="WHEN", help="only lines since a time (RFC 3339) or an age (15m, 2h, 3d)"
     )
-    add.add_argument("--event", choices=("intent", "outcome", "repaired"), help="only lines of this event")
+    add.add_argument("--event", choices=("intent", "outcome", "converged", "repaired"), help="only lines of this event")
     mode = add.add_mutually_exclusive_group()
     mode.add_argument("--follow", action="store_true", help="go on with lines as they are written")
     mode.add_argument(
@@ -92,6 +94,17 @@ def parser() -> argparse.ArgumentParser:
     add = _command(commands, "check", "check configuration, sources, zones, primaries, keys and grants")
     _configured(add)
     _json(add)
+
+    add = _command(commands, "watch", "show live what each source says and what would be decided")
+    _pairs(add, "watch only these pairs")
+    _configured(add)
+    _json(add)
+
+    add = _command(commands, "grants", "print what a server must allow, for this configuration")
+    add.add_argument(
+        "--server", required=True, choices=("bind", "knot", "powerdns", "ad"), help="whose words"
+    )
+    _configured(add)
 
     add = _command(commands, "report", "write an agent's status file, for scripts")
     add.add_argument("pair", metavar="PAIR", help="the pair's name")

@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from failover_dns.core.changelog import BrokenLineError, Intent, Line, Repaired, Result, decode
+from failover_dns.core.changelog import (
+    BrokenLineError,
+    Converged,
+    Intent,
+    Line,
+    Repaired,
+    Result,
+    Shown,
+    decode,
+)
 from failover_dns.core.model import Change
 from failover_dns.core.outcome import Verdict
 
@@ -115,6 +124,9 @@ def _texts(row: Row) -> tuple[str, ...]:
             cause = row.intent.cause if row.intent else ""
             done = _became(result, row.intent)
             return (moment, result.pair, line.event, result.verdict, took, cause, result.zone, done)
+        case Converged(servers=servers) as converged:
+            lag = ", ".join(_lag(server) for server in servers)
+            return (moment, converged.pair, line.event, "", "", "", converged.zone, lag)
         case Repaired(cut_bytes=count):
             cut = f"cut off a torn last line of {count} bytes"
             return (moment, "", line.event, "", "", "", "", cut)
@@ -131,6 +143,12 @@ def _became(result: Result, intent: Intent | None) -> str:
     change = _change(intent.change) if intent else f"closes seq {result.intent}"
     answer = "" if result.verdict is Verdict.APPLIED else result.rcode or result.said
     return "; ".join(filter(None, (change, answer, result.what, result.cure)))
+
+
+def _lag(shown: Shown) -> str:
+    if shown.delay_ms is None:
+        return f"{shown.server} does not show it: {shown.problem}"
+    return f"{shown.server} after {shown.delay_ms:.1f} ms"
 
 
 def _printable(text: str) -> str:

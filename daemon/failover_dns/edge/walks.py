@@ -71,7 +71,7 @@ def _print(walks: Iterable[Walk], *, as_json: bool) -> None:
 
 
 def _lines(walk: Walk) -> Iterable[str]:
-    yield f"pair {walk.pair}: {_decided(walk)}"
+    yield f"pair {walk.pair}: {decided(walk)}"
     for agent, seen in walk.seen.items():
         yield f"  {agent}  {seen.role}  {seen.source}: {seen.reason}"
     for change in walk.plan.changes if walk.plan else ():
@@ -88,7 +88,8 @@ def _lines(walk: Walk) -> Iterable[str]:
         yield f"  problem: {problem}"
 
 
-def _decided(walk: Walk) -> str:
+def decided(walk: Walk) -> str:
+    """Say in a sentence what was decided."""
     match walk.decision:
         case Move(to=to, reason=reason):
             return f"{to} is online ({reason})"
@@ -102,7 +103,8 @@ def _became(outcome: Outcome | None) -> str:
     return str(outcome.verdict) + "".join(f": {text}" for text in (outcome.what, outcome.cure) if text)
 
 
-def _document(walk: Walk) -> dict[str, Any]:
+def decision_document(walk: Walk) -> dict[str, Any]:
+    """Return what was seen and decided, for programs."""
     decision = walk.decision
     return {
         "pair": walk.pair,
@@ -113,6 +115,12 @@ def _document(walk: Walk) -> dict[str, Any]:
             agent: {"role": seen.role, "source": seen.source, "reason": seen.reason, "since_s": seen.since_s}
             for agent, seen in walk.seen.items()
         },
+    }
+
+
+def _document(walk: Walk) -> dict[str, Any]:
+    return {
+        **decision_document(walk),
         "changes": [
             {
                 "zone": change.zone,

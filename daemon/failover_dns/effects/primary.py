@@ -116,7 +116,10 @@ class _Connection:
             raise SilentError(f"{of} gave no answer in time", "its log says whether it got one") from None
         except (asyncio.IncompleteReadError, OSError) as error:
             self.close()
-            raise SilentError(f"{of} broke the connection before its answer was whole") from error
+            raise SilentError(
+                f"{of} broke the connection before its answer was whole",
+                "its log says why, or that of a firewall between",
+            ) from error
         except BaseException:
             self.close()
             raise

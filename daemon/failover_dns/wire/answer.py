@@ -15,13 +15,16 @@ import dns.rcode
 import dns.tsig
 
 from failover_dns.core.outcome import Answer, Said
-from failover_dns.wire.sign import UNTOLD, Heard, hear
+from failover_dns.wire.sign import UNPROVED, UNTOLD, Heard, hear
+
+LOST_RACES = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
+RACED = (
+    "the records are not what was read",
+    "they are read and planned anew; if that goes on, look for another writer at these names, or a wildcard",
+)
 
 _SAID = {
-    dns.rcode.NXRRSET: Said.LOST_RACE,
-    dns.rcode.YXRRSET: Said.LOST_RACE,
-    dns.rcode.NXDOMAIN: Said.LOST_RACE,
-    dns.rcode.YXDOMAIN: Said.LOST_RACE,
+    **dict.fromkeys(LOST_RACES, Said.LOST_RACE),
     dns.rcode.REFUSED: Said.DENIED,
     dns.rcode.NOTAUTH: Said.DENIED,
     dns.rcode.NOTZONE: Said.DENIED,
@@ -30,7 +33,7 @@ _SAID = {
 }
 
 _MEANS = {
-    dns.rcode.NXRRSET: ("the records are not what was read", ""),
+    **dict.fromkeys(LOST_RACES, RACED),
     dns.rcode.REFUSED: (
         "the primary refuses this update",
         "grant key {key} the names in zone {zone} (BIND: update-policy, allow-update), or unfreeze it",
@@ -62,7 +65,8 @@ def judge(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, zone: st
     rcode = heard.message.rcode()
     if rcode == dns.rcode.NOERROR:
         said = Said.DONE if heard.verified else Said.UNVERIFIED
-        return Answer(said=said, rcode=heard.rcode, what=heard.problem, cure=heard.cure)
+        cure = "" if heard.verified else heard.cure or UNPROVED.format(key=key.name.to_text())
+        return Answer(said=said, rcode=heard.rcode, what=heard.problem, cure=cure)
     return _failure(heard, rcode, key.name.to_text(), zone)
 
 

@@ -17,7 +17,7 @@ import dns.tsig
 from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Key, RRset, Type
 from failover_dns.wire.records import to_name, to_rrset
-from failover_dns.wire.sign import UNTOLD, Heard, hear
+from failover_dns.wire.sign import UNPROVED, UNTOLD, Heard, hear
 
 
 def ask(key: Key) -> dns.message.Message:
@@ -30,7 +30,7 @@ def ask(key: Key) -> dns.message.Message:
 def read(key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key) -> tuple[RRset, ...]:
     """Return the RRset asked for, and a CNAME that stands at its name; ReadError if nothing is proved."""
     heard = hear(query, wire, signer)
-    message = _proved(key, heard, signer.name.to_text())
+    message = proved(f"reading {key.name} {key.type}", heard, signer.name.to_text())
     found = [to_rrset(key, _find(message, key))]
     alias = _find(message, Key(key.name, Type.CNAME))
     if alias is not None:
@@ -38,21 +38,41 @@ def read(key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key
     return tuple(found)
 
 
-def _proved(key: Key, heard: Heard, signer: str) -> dns.message.Message:
-    where = f"reading {key.name} {key.type}"
+def proved(where: str, heard: Heard, signer: str) -> dns.message.Message:
+    """Return the answer if it is authentic, authoritative and whole; ReadError if it proves nothing."""
     message = heard.message
     if message is None:
         raise ReadError(f"{where}: {heard.problem}", heard.cure)
     rcode = message.rcode()
     if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
-        raise ReadError(f"{where}: the primary answered {heard.rcode}", heard.cure or _cure(rcode, signer))
+        skew = f": {heard.problem}" if heard.rcode == "NOTAUTH+BADTIME" else ""
+        what = f"{where}: the primary answered {heard.rcode}{skew}"
+        raise ReadError(what, heard.cure or _cure(rcode, signer))
     if not heard.verified:
-        raise ReadError(f"{where}: {heard.problem}", heard.cure)
+        raise ReadError(f"{where}: {heard.problem}", heard.cure or UNPROVED.format(key=signer))
     if not message.flags & dns.flags.AA:
-        raise ReadError(f"{where}: the answer is not authoritative", "name a primary of the zone")
+        raise ReadError(f"{where}: {_without_authority(message)}", _whose(message))
     if message.flags & dns.flags.TC:
-        raise ReadError(f"{where}: the answer is truncated")
+        raise ReadError(f"{where}: the answer is truncated", "over TCP that is a defect of the server: see its log")
     return message
+
+
+def _without_authority(message: dns.message.Message) -> str:
+    cut = _delegated(message)
+    if cut is None:
+        return "the answer is not authoritative"
+    return f"the answer is not authoritative, it refers to the servers of zone {cut}"
+
+
+def _whose(message: dns.message.Message) -> str:
+    cut = _delegated(message)
+    return "name a primary of the zone" if cut is None else f"add zone {cut} with a primary of its own to [[zones]]"
+
+
+def _delegated(message: dns.message.Message) -> str | None:
+    """Return the zone that a referral leads to (RFC 1034 4.3.2, step 3b); None if it is no referral."""
+    cuts = [rrset.name for rrset in message.authority if rrset.rdtype == dns.rdatatype.NS]
+    return cuts[0].to_text().lower() if cuts and not message.answer else None
 
 
 def _cure(rcode: dns.rcode.Rcode, signer: str) -> str:

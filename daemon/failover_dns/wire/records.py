@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 import dns.name
 import dns.rdata
@@ -13,7 +14,11 @@ import dns.rrset
 
 from failover_dns.core.model import Key, RRset, Type, Value
 
+CACHED = 4096
+"""How many names and values are kept as the library has them: parsing them is a tenth of a switch's time."""
 
+
+@lru_cache(CACHED)
 def to_rdata(kind: Type, value: Value) -> dns.rdata.Rdata:
     """Return the value as rdata of class IN."""
     if kind is Type.TXT:
@@ -40,6 +45,7 @@ def to_rrset(key: Key, found: dns.rrset.RRset | None) -> RRset:
     return RRset(key=key, values=values, ttl_s=found.ttl)
 
 
+@lru_cache(CACHED)
 def to_name(text: str) -> dns.name.Name:
     """Return the wire's name for our absolute text."""
     return dns.name.from_text(text)

@@ -7,7 +7,7 @@ must learn why; it is never believed.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dns.exception
 import dns.message
@@ -23,6 +23,13 @@ TOLD = {
 
 UNTOLD = "compare name, secret and algorithm of key {key} on both sides, and both clocks (NTP)"
 """The cure where a server does not say what is wrong with a signature (PowerDNS never does)."""
+
+UNPROVED = "compare the secret of key {key} on both sides, and look for what stands between: a proxy, a balancer"
+"""The cure where an answer proves nothing: it is not signed, or not with our key."""
+
+OTHERS = "what came back answers another question"
+NOT_DNS = "is this port a DNS server's?"
+NOT_OURS = "look for what stands between: a proxy, a load balancer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +61,29 @@ def hear(request: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> Heard:
     except Exception as error:  # noqa: BLE001 - the library raises many kinds for what a network can bring
         return _unverified(request, wire, key, error)
     if not request.is_response(answer):
-        return Heard(message=None, verified=False, problem="what came back answers another question")
+        return Heard(message=None, verified=False, problem=OTHERS, cure=NOT_OURS)
     return Heard(message=answer, verified=True, rcode=dns.rcode.to_text(answer.rcode()))
 
 
-def _unverified(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, error: Exception) -> Heard:
+def hear_unsigned(request: dns.message.Message, wire: bytes) -> Heard:
+    """Return what `wire` says in answer to an unsigned `request`: good for reports, never for plans."""
     try:
         answer = dns.message.from_wire(wire, keyring=False)
-    except Exception:  # noqa: BLE001 - the same
-        return Heard(message=None, verified=False, problem="what came back is not a DNS message")
+    except Exception:  # noqa: BLE001 - the library raises many kinds for what a network can bring
+        return Heard(message=None, verified=False, problem="what came back is not a DNS message", cure=NOT_DNS)
     if not request.is_response(answer):
-        return Heard(message=None, verified=False, problem="what came back answers another question")
-    rcode = dns.rcode.to_text(answer.rcode())
+        return Heard(message=None, verified=False, problem=OTHERS, cure=NOT_OURS)
+    return Heard(message=answer, verified=False, rcode=dns.rcode.to_text(answer.rcode()))
+
+
+def _unverified(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, error: Exception) -> Heard:
+    heard = hear_unsigned(request, wire)
+    answer, rcode = heard.message, heard.rcode
+    if answer is None:
+        return heard
     signature = _signature(answer)
     if signature is None:
-        return Heard(message=answer, verified=False, rcode=rcode, problem=f"the answer {rcode} is not signed")
+        return replace(heard, problem=f"the answer {rcode} is not signed")
     told = _told(signature)
     return Heard(
         message=answer,
