@@ -178,7 +178,10 @@ async def test_intents_of_a_pair_that_is_configured_no_more_are_closed_as_unknow
         await pair.transactions.abandon(["another"])
         assert log.open() == []
         assert [(r.verdict, r.what) for r in log.results] == [
-            (Verdict.UNKNOWN, "its pair or zone is no longer configured; what became of the update could not be read back")
+            (
+                Verdict.UNKNOWN,
+                "its pair or zone is no longer configured; what became of the update could not be read back",
+            )
         ] * 2
 
 

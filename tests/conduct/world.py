@@ -165,7 +165,9 @@ class Tap:
 
 
 def is_update(wire: bytes) -> bool:
-    return dns.opcode.from_flags(int.from_bytes(wire[2:4])) == dns.opcode.UPDATE
+    """Whether the message is to change something: one of prerequisites alone is a reading."""
+    opcode = dns.opcode.from_flags(int.from_bytes(wire[2:4]))
+    return opcode == dns.opcode.UPDATE and int.from_bytes(wire[8:10]) > 0
 
 
 def zone_of(wire: bytes) -> str:

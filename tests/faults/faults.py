@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import dns.flags
+import dns.message
 import dns.name
 import dns.rcode
 import dns.rrset
@@ -104,6 +105,12 @@ async def without_authority(call: Call) -> None:
 async def nothing_is_there(call: Call) -> None:
     """Answer NOERROR, well signed, with nothing in it: an update is ignored, an RRset denied."""
     call.say(answer(call.wire))
+
+
+async def no_record_is_there(call: Call) -> None:
+    """Deny every RRset but the SOA, well signed."""
+    asked = dns.message.from_wire(call.wire, keyring=False).question[0]
+    call.say(call.done() if asked.rdtype == SOA else answer(call.wire))
 
 
 async def answer_twice(call: Call) -> None:

@@ -52,12 +52,13 @@ class Scene:
 
     async def recover(self) -> Walk:
         """Walk again, whenever the path would by itself, until all is in order."""
-        for _ in range(WALKS):
+        walks: list[Walk] = []
+        while len(walks) < WALKS:
             self.clock.mono_s += LONGEST_WAIT_S
-            walk = await self.walk(Why.RETRY)
-            if walk.in_order:
-                return walk
-        raise AssertionError(f"not in order after {WALKS} walks: {walk}")
+            walks.append(await self.walk(Why.RETRY))
+            if walks[-1].in_order:
+                return walks[-1]
+        raise AssertionError(f"not in order after {WALKS} walks: {walks[-1]}")
 
     def change_of(self, zone: str) -> Change:
         """Return the last change of the zone that was written down."""

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import cast
+from typing import Self, cast
 
 import dns.message
 import dns.name
+import dns.opcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
@@ -172,7 +173,7 @@ class Faulty:
         port: int = self._place.getsockname()[1]
         return DnsServer(host="127.0.0.1", port=port, keys={"hmac-sha256": KEY}, kind="faulty")
 
-    async def __aenter__(self) -> Faulty:
+    async def __aenter__(self) -> Self:
         await self.come_back()
         return self
 
@@ -258,7 +259,8 @@ class Faulty:
 
     def _note(self, wire: bytes) -> Received:
         zone = self._closest(dns.message.from_wire(wire, keyring=False).question[0].name)
-        if is_update(wire):
+        opcode = dns.opcode.from_flags(int.from_bytes(wire[2:4]))
+        if is_update(wire) or (opcode == dns.opcode.UPDATE and zone in self._updated):
             moment = Moment.UPDATE
             self._updated.add(zone)
         else:
@@ -283,7 +285,7 @@ def foul_play(received: Iterable[Received]) -> list[str]:
     changes, and each after the first of a zone demands what was read after the one before.
     """
     problems: list[str] = []
-    ids: set[tuple[int, bytes]] = set()
+    ids: set[tuple[int, bytes | None]] = set()
     read: dict[str, set[tuple[str, str]]] = {}
     for each in received:
         message = dns.message.from_wire(each.wire, keyring=KEY)

@@ -29,7 +29,9 @@ class Row:
 
 BROKEN = ("broke the connection before its answer was whole", "its log says why")
 ROWS = {
-    "silence": Row(fault=faults.silent, what="gave no answer in time", cure="its log says whether it got one"),
+    "silence": Row(
+        fault=faults.silent, what="gave no answer in time", cure="its log says whether it got one"
+    ),
     "too late": Row(fault=faults.too_late, what="gave no answer in time", cure="its log says"),
     "drop by drop": Row(fault=faults.drip, what="gave no answer in time", cure="its log says"),
     "hung up": Row(fault=faults.hang_up, what=BROKEN[0], cure=BROKEN[1]),
@@ -136,10 +138,10 @@ async def test_an_update_that_was_lost_and_cannot_be_read_back_is_unknown_and_ma
         assert stage.is_exact(BACKUP)
 
 
-async def test_a_signed_lie_that_nothing_is_there_is_stopped_by_the_prerequisites() -> None:
+async def test_a_signed_lie_that_no_record_is_there_is_stopped_by_the_prerequisites() -> None:
     async with scene(online=BACKUP) as stage:
-        stage.server.play(faults.nothing_is_there, Moment.READ, FORWARD)
-        stage.server.play(faults.nothing_is_there, Moment.READ_BACK, FORWARD)
+        stage.server.play(faults.no_record_is_there, Moment.READ, FORWARD)
+        stage.server.play(faults.no_record_is_there, Moment.READ_BACK, FORWARD)
         outcome = (await stage.walk(Why.START)).outcomes[FORWARD]
         assert (outcome.verdict, outcome.next) == (Verdict.REFUSED, Next.REPLAN)
         assert outcome.what == "the records are not what was read"

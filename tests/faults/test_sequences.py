@@ -15,6 +15,7 @@ from tests.conduct.world import BACKUP, FORWARD, MAIN, REVERSE
 from tests.faults import faults
 from tests.faults.scene import Scene, scene, settled
 from tests.faults.server import Moment
+from tests.servers.zones import ZONES
 from tests.wire.answers import KEY
 
 UNKNOWN = (Verdict.UNKNOWN, Next.RETRY)
@@ -113,14 +114,16 @@ async def test_a_failure_that_lasts_a_while_is_tried_again_until_it_is_over() ->
 
 async def test_a_secondary_that_forwards_is_taken_at_the_word_of_the_primary_behind_it() -> None:
     async with settled() as stage:
-        primary = SandboxServer([stage.server.copy(FORWARD)], [KEY])
-        stage.server.play(faults.by_another(primary), Moment.UPDATE, FORWARD)
+        primary = SandboxServer([stage.server.copy(zone) for zone in ZONES], [KEY])
+        for zone in (FORWARD, REVERSE):
+            stage.server.play(faults.by_another(primary), Moment.UPDATE, zone)
         stage.server.truth = primary
         outcome = (await stage.walk()).outcomes[FORWARD]
         assert (outcome.verdict, outcome.next) == (Verdict.APPLIED, Next.NOTHING)
         stage.server.truth = stage.server.sandbox
         assert not stage.server.shows(stage.change_of(FORWARD)), "the secondary has it already"
-        stage.server.put(*primary.primary.zones.values())
+        for transferred in primary.primary.zones.values():
+            stage.server.put(transferred)
         assert (await stage.walk(Why.AUDIT)).in_order
         assert stage.is_exact(BACKUP)
         assert len(stage.server.updates(FORWARD)) == 1

@@ -36,7 +36,10 @@ class Row:
 
 ROWS = {
     "silence": Row(
-        fault=faults.silent, outcome=UNKNOWN, what="gave no answer in time", cure="its log says whether it got one"
+        fault=faults.silent,
+        outcome=UNKNOWN,
+        what="gave no answer in time",
+        cure="its log says whether it got one",
     ),
     "hung up": Row(
         fault=faults.hang_up,
@@ -63,7 +66,10 @@ ROWS = {
         cure="its log says why",
     ),
     "garbage": Row(
-        fault=faults.garbage, outcome=UNKNOWN, what="is not a DNS message", cure="is this port a DNS server's?"
+        fault=faults.garbage,
+        outcome=UNKNOWN,
+        what="is not a DNS message",
+        cure="is this port a DNS server's?",
     ),
     "an empty message": Row(
         fault=faults.nothing_at_all,
@@ -82,7 +88,10 @@ ROWS = {
         cure=IGNORED_CURE,
     ),
     "unsigned NOERROR": Row(
-        fault=faults.unsigned_noerror, outcome=UNKNOWN, what="NOERROR is not signed", cure="what stands between"
+        fault=faults.unsigned_noerror,
+        outcome=UNKNOWN,
+        what="NOERROR is not signed",
+        cure="what stands between",
     ),
     "signed with another secret": Row(
         fault=faults.signed_by_another,
@@ -101,7 +110,10 @@ ROWS = {
         fault=faults.nothing_is_there, outcome=OPERATOR, what=IGNORED, cure=IGNORED_CURE
     ),
     "SERVFAIL": Row(
-        fault=faults.says(dns.rcode.SERVFAIL), outcome=AGAIN, what="the primary failed", cure="a journal it cannot write"
+        fault=faults.says(dns.rcode.SERVFAIL),
+        outcome=AGAIN,
+        what="the primary failed",
+        cure="a journal it cannot write",
     ),
     "SERVFAIL unsigned": Row(
         fault=faults.says(dns.rcode.SERVFAIL, None),
@@ -143,10 +155,16 @@ ROWS = {
         cure="check the names of [[zones]]",
     ),
     "NXRRSET for ever": Row(
-        fault=faults.says(dns.rcode.NXRRSET), outcome=ANEW, what="the records are not what was read", cure="wildcard"
+        fault=faults.says(dns.rcode.NXRRSET),
+        outcome=ANEW,
+        what="the records are not what was read",
+        cure="wildcard",
     ),
     "YXRRSET for ever": Row(
-        fault=faults.says(dns.rcode.YXRRSET), outcome=ANEW, what="the records are not what was read", cure="wildcard"
+        fault=faults.says(dns.rcode.YXRRSET),
+        outcome=ANEW,
+        what="the records are not what was read",
+        cure="wildcard",
     ),
     "an rcode nobody knows": Row(
         fault=faults.says(dns.rcode.Rcode(12)),

@@ -158,9 +158,12 @@ class Daemon:
 
     async def end(self) -> int:
         """Return the exit code once the process has ended, negative for a signal."""
-        async with asyncio.timeout(LONG_S):
-            await self._reading
-            return await self._process.wait()
+        try:
+            async with asyncio.timeout(LONG_S):
+                await asyncio.shield(self._reading)
+                return await self._process.wait()
+        except TimeoutError:
+            raise AssertionError(f"the daemon does not end: {self._events}") from None
 
     async def stop(self) -> int:
         self.send(signal.SIGTERM)

@@ -99,7 +99,8 @@ class Proxy:
     ) -> None:
         request = await _receive(reader)
         name = dns.message.from_wire(request, keyring=False).question[0].name.to_text()
-        is_update = dns.opcode.from_flags(int.from_bytes(request[2:4])) == dns.opcode.UPDATE
+        opcode = dns.opcode.from_flags(int.from_bytes(request[2:4]))
+        is_update = opcode == dns.opcode.UPDATE and int.from_bytes(request[8:10]) > 0
         if is_update:
             await self._wait(Hold.UPDATE, name)
         else:

@@ -36,10 +36,6 @@ TICK_S = 0.02
 """Polls begin at multiples of this: thousands a second then share wake-ups of the loop, which cost most."""
 
 
-OVERLOADED_S = 0.5
-"""When polls begin this late, doubt waits too: asking sooner would make an overload feed itself."""
-
-
 class Http(Protocol):
     """What asks endpoints (`effects.health`)."""
 
@@ -101,6 +97,7 @@ class Polling:
         self._polled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle
         self._wait_until(self._loop.time() + rng.uniform(0, source.interval_s))
 
     async def look(self) -> tuple[Observation, ...]:
@@ -146,7 +143,9 @@ class Polling:
     def _schedule(self, began: float) -> None:
         source = self._source
         due = self._loop.time() + source.doubtful_s
-        if self.late_s > OVERLOADED_S or all(counts.settled for counts in self._counts.values()):
+        # In a process that is late, time-outs may be its own doing, and asking sooner would make more of them.
+        overloaded = self.late_s > source.timeout_s / 2
+        if overloaded or all(counts.settled for counts in self._counts.values()):
             due = max(due, began + source.interval_s * self._rng.uniform(1 - JITTER, 1 + JITTER))
         self._wait_until(due)
 

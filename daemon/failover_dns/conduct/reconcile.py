@@ -2,13 +2,17 @@
 
 Start-up, a file event, a periodic look, the audit, a retry and a manual resync all walk it. What woke it says
 only whether DNS must be read anew; otherwise what was read last serves as the prerequisite of the update.
+
+A zone whose primary is slow is left in flight when something new wakes the pair: the other zones follow the
+newer decision at once, and this one as soon as its outcome is known.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from failover_dns.conduct.backoff import OURSELVES, Backoff
 from failover_dns.conduct.propose import Proposer
@@ -18,7 +22,7 @@ from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Hold, Move
 from failover_dns.core.errors import FailoverDnsError
-from failover_dns.core.model import Instant, Pair, Plan
+from failover_dns.core.model import Change, Instant, Pair, Plan
 from failover_dns.core.outcome import Next, Outcome
 
 MAX_PLANS = 4
@@ -32,6 +36,15 @@ DEPTHS = {
     Why.AUDIT: Depth.CHANGED,
 }
 """How much is read anew, by what woke the path; whatever else did takes what is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A change on its way, and why it was sent."""
+
+    change: Change
+    cause: Cause
+    task: asyncio.Task[Outcome]
 
 
 class Reconciler:
@@ -52,46 +65,114 @@ class Reconciler:
         self._clock = clock
         self._backoff = Backoff(rng)
         self._last_online = last_online
+        self._flying: dict[str, _Flight] = {}
 
     @property
     def pair(self) -> Pair:
         """The pair whose path this is."""
         return self._proposer.pair
 
-    async def walk(self, wake: Wake) -> Walk:
-        """Walk the whole path; never raises for what a source, a network or a disk can do."""
+    async def walk(self, wake: Wake, *, hurry: asyncio.Event | None = None) -> Walk:
+        """Walk the whole path; never raises for what a source, a network or a disk can do.
+
+        When `hurry` is set the walk does not wait for the outcomes that are still missing.
+        """
         walk = await self._proposer.decide()
         stuck = await self._transactions.recover(self.pair.name, self._proposer.zones)
-        if isinstance(walk.decision, Hold):
-            return replace(walk, problems=stuck, again_in_s=walk.decision.again_in_s)
         try:
-            walk = await self._carry_out(walk, walk.decision, wake)
+            walk = await self._carry_out(walk, wake, hurry)
         except FailoverDnsError as error:
             return replace(walk, problems=(*stuck, error), again_in_s=self._start_over())
         self._backoff.succeed(OURSELVES)
         if walk.in_order and isinstance(walk.decision, Move):
             self._last_online = walk.decision.to
-        again_in_s = self._backoff.next_in_s(now_s=self._clock().mono_s)
-        return replace(walk, problems=(*stuck, *walk.problems), again_in_s=again_in_s)
+        return replace(walk, problems=(*stuck, *walk.problems), again_in_s=self._again_in_s(walk))
 
-    async def _carry_out(self, walk: Walk, decision: Move, wake: Wake) -> Walk:
-        story = Story(why=wake.why, at=wake.at, cause=self._cause(decision), reason=decision.reason)
+    @property
+    def in_flight(self) -> tuple[asyncio.Task[Outcome], ...]:
+        """Who brings the outcomes that the last walk did not wait for."""
+        return tuple(flight.task for flight in self._flying.values())
+
+    async def _carry_out(self, walk: Walk, wake: Wake, hurry: asyncio.Event | None) -> Walk:
+        walk = self._collect(walk)
+        if isinstance(walk.decision, Hold):
+            return walk
+        story = self._story(walk.decision, wake)
         for attempt in range(MAX_PLANS):
-            view = await self._view(wake, Depth.ANEW if attempt else DEPTHS.get(wake.why, Depth.KNOWN))
-            planned, plan = self._proposer.plan(walk, decision, view)
-            due = self._due(plan, wake)
-            outcomes = await self._transactions.carry_out(due, view.sittings, story) if due.changes else {}
-            self._learn(plan, outcomes)
-            walk = replace(
-                planned,
-                plan=walk.plan or plan,
-                outcomes={**walk.outcomes, **outcomes},
-                cause=story.cause,
-                in_order=_in_order(planned, plan, outcomes),
+            depth = Depth.ANEW if attempt else DEPTHS.get(wake.why, Depth.KNOWN)
+            planned, plan = self._proposer.plan(
+                replace(walk, outcomes={}, made=()), walk.decision, await self._view(wake, depth)
             )
-            if not any(outcome.next is Next.REPLAN for outcome in outcomes.values()):
+            await self._launch(self._due(plan, wake), planned.view, story, hurry)
+            landed = self._collect(planned)
+            self._forgive(plan)
+            walk = replace(
+                landed,
+                plan=walk.plan or plan,
+                outcomes={**walk.outcomes, **landed.outcomes},
+                made=(*walk.made, *landed.made),
+                cause=story.cause,
+                in_order=not self._flying and _in_order(planned, plan, landed.outcomes),
+            )
+            if not any(outcome.next is Next.REPLAN for outcome in landed.outcomes.values()):
                 break
         return walk
+
+    def _story(self, decision: Move, wake: Wake) -> Story:
+        return Story(why=wake.why, at=wake.at, cause=self._cause(decision), reason=decision.reason)
+
+    async def _launch(self, due: Plan, view: View | None, story: Story, hurry: asyncio.Event | None) -> None:
+        """Send what is due and wait for all that is in flight, unless something new wakes the pair."""
+        if due.changes and view is not None:
+            tasks = await self._transactions.launch(due, view.sittings, story)
+            self._flying |= {
+                change.zone: _Flight(change, story.cause, tasks[change.zone]) for change in due.changes
+            }
+        await self._wait(hurry)
+
+    async def _wait(self, hurry: asyncio.Event | None) -> None:
+        called = asyncio.create_task((hurry or asyncio.Event()).wait())
+        try:
+            while any(not flight.task.done() for flight in self._flying.values()) and not called.done():
+                waiting = {flight.task for flight in self._flying.values() if not flight.task.done()}
+                await asyncio.wait({*waiting, called}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            for flight in self._flying.values():
+                flight.task.cancel()
+            self._flying.clear()
+            raise
+        finally:
+            called.cancel()
+
+    def _collect(self, walk: Walk) -> Walk:
+        """Take in the outcomes that are there: what was read back is known, what failed is sent again later.
+
+        Raises JournalError for an outcome that could not be written.
+        """
+        done = {zone: flight for zone, flight in self._flying.items() if flight.task.done()}
+        self._flying = {zone: flight for zone, flight in self._flying.items() if zone not in done}
+        outcomes = {zone: flight.task.result() for zone, flight in done.items()}
+        now_s = self._clock().mono_s
+        for zone, outcome in outcomes.items():
+            if outcome.next is Next.NOTHING:
+                self._backoff.succeed(zone)
+                self._reader.learn(zone, outcome.after)
+            else:
+                self._backoff.fail(zone, done[zone].change, now_s=now_s)
+                self._reader.forget(zone)
+        made = tuple(flight.change for flight in done.values())
+        cause = next((flight.cause for flight in done.values()), None)
+        return replace(walk, outcomes=outcomes, made=made, cause=cause)
+
+    def _forgive(self, plan: Plan) -> None:
+        """Forget the failures of zones that were read and have nothing to be done."""
+        for zone in self._reader.read_zones - {change.zone for change in plan.changes} - self._flying.keys():
+            self._backoff.succeed(zone)
+
+    def _again_in_s(self, walk: Walk) -> float | None:
+        if isinstance(walk.decision, Hold):
+            return walk.decision.again_in_s
+        return self._backoff.next_in_s(now_s=self._clock().mono_s)
 
     async def _view(self, wake: Wake, depth: Depth) -> View:
         """Read what must be read; zones that could not be read lately wait their turn, unless asked for."""
@@ -104,23 +185,11 @@ class Reconciler:
         return view
 
     def _due(self, plan: Plan, wake: Wake) -> Plan:
-        if wake.why is Why.RESYNC:
-            return plan
-        return replace(plan, changes=self._backoff.due(plan.changes, now_s=self._clock().mono_s))
-
-    def _learn(self, plan: Plan, outcomes: Mapping[str, Outcome]) -> None:
-        """Keep what was read back; what did not succeed is read anew, and sent again later each time."""
-        now_s = self._clock().mono_s
-        changes = {change.zone: change for change in plan.changes}
-        for zone in self._reader.read_zones - changes.keys():
-            self._backoff.succeed(zone)
-        for zone, outcome in outcomes.items():
-            if outcome.next is Next.NOTHING:
-                self._backoff.succeed(zone)
-                self._reader.learn(zone, outcome.after)
-            else:
-                self._backoff.fail(zone, changes[zone], now_s=now_s)
-                self._reader.forget(zone)
+        """Leave out what is in flight and, unless an operator asks, what failed and must wait."""
+        changes = tuple(change for change in plan.changes if change.zone not in self._flying)
+        if wake.why is not Why.RESYNC:
+            changes = self._backoff.due(changes, now_s=self._clock().mono_s)
+        return replace(plan, changes=changes)
 
     def _start_over(self) -> float:
         """After a failure of our own rely on nothing that was read; return when to try again by itself.

@@ -15,6 +15,7 @@ from typing import Protocol
 from failover_dns.conduct.reconcile import Reconciler
 from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.model import Instant
+from failover_dns.core.outcome import Outcome
 
 DEPTH = (Why.LOOK, Why.SETTLED, Why.SOURCE, Why.AUDIT, Why.RETRY, Why.NOTIFY, Why.START, Why.RESYNC)
 """Which of two wake-ups is kept when both wait: the one that looks deeper."""
@@ -59,12 +60,17 @@ class Worker:
         self._tell = tell
         self._waiting: Wake | None = None
         self._woken = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._stopping = False
+        self._landing: asyncio.Task[None] | None = None
 
     def wake(self, why: Why) -> None:
         """Ask for a walk; one that waits already takes this one in."""
         waiting = self._waiting
         if waiting is None or DEPTH.index(why) > DEPTH.index(waiting.why):
             self._waiting = Wake(why=why, at=waiting.at if waiting else self._clock())
+        if not self._stopping:
+            self._hurry.set()  # who stops waits for what is in hand
         self._woken.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -74,9 +80,10 @@ class Worker:
         while not stopping.is_set():
             wake = await self._next(timers)
             if stopping.is_set():
-                return
-            walk = await self.reconciler.walk(wake)
+                break
+            walk = await self.reconciler.walk(wake, hurry=self._hurry)
             self._tell(walk, wake)
+            self._expect()
             self.first_walk.set()
             timers[Why.LOOK] = self._after(self._every.look_s)
             if wake.why in {Why.AUDIT, Why.START, Why.RESYNC}:
@@ -86,9 +93,24 @@ class Worker:
             timers.pop(Why.SETTLED, None)
             if walk.again_in_s is not None:
                 timers[again] = self._clock().mono_s + walk.again_in_s
+        if self.reconciler.in_flight:
+            await asyncio.wait(self.reconciler.in_flight)
+
+    def _expect(self) -> None:
+        """Look again as soon as one of the outcomes is there that the last walk did not wait for."""
+        if self._landing is not None:
+            self._landing.cancel()
+        tasks = self.reconciler.in_flight
+        self._landing = asyncio.create_task(self._land(tasks)) if tasks else None
+
+    async def _land(self, tasks: Sequence[asyncio.Task[Outcome]]) -> None:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        self.wake(Why.RETRY)
 
     def stop(self) -> None:
         """Let `run` see that it is to stop."""
+        self._stopping = True
+        self._hurry.clear()
         self._woken.set()
 
     async def _next(self, timers: dict[Why, float]) -> Wake:
@@ -99,6 +121,7 @@ class Worker:
         except TimeoutError:
             self.wake(why)
         self._woken.clear()
+        self._hurry.clear()
         wake, self._waiting = self._waiting, None
         return wake or Wake(why=Why.LOOK, at=self._clock())
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Sitting, Zone
-from failover_dns.core.changelog import Cause, Entry, Intent, Result, rfc3339
+from failover_dns.core.changelog import Cause, Converged, Entry, Intent, Result, rfc3339
 from failover_dns.core.decide import Reason
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Change, Instant, Plan, Records
@@ -45,6 +45,14 @@ class Log(Protocol):
         ...
 
 
+class Follow(Protocol):
+    """Asks a zone's servers until they show a change (`conduct.converge`)."""
+
+    async def __call__(self, seq: int, intent: Intent, sitting: Sitting, *, since: Instant) -> Converged:
+        """Return when each server showed it."""
+        ...
+
+
 class Lock(Protocol):
     """The state directory's lock (`effects.lock`)."""
 
@@ -56,7 +64,7 @@ class Lock(Protocol):
 class Transactions:
     """Writes, sends, reads back and writes again; keeps the intents that have no outcome yet."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the outside things of the project's one writing path
         self,
         log: Log,
         lock: Lock,
@@ -64,42 +72,74 @@ class Transactions:
         clock: Callable[[], Instant],
         writer: str,
         open_intents: Iterable[tuple[int, Intent]] = (),
+        follow: Mapping[str, Follow] | None = None,
+        tell: Callable[[Converged], None] = lambda _: None,
     ) -> None:
         self._log = log
         self._lock = lock
         self._clock = clock
         self._writer = writer
         self._open = dict(open_intents)
+        self._in_flight: set[int] = set()
+        self._follow = follow or {}
+        self._tell = tell
+        self._following: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._flights: set[asyncio.Task[None]] = set()
 
-    async def carry_out(
+    async def launch(
         self, plan: Plan, sittings: Mapping[str, Sitting], story: Story
-    ) -> Mapping[str, Outcome]:
-        """Return each zone's outcome.
+    ) -> Mapping[str, asyncio.Task[Outcome]]:
+        """Write the intents down and send each zone its change; return, by zone, who brings the outcome.
 
-        Raises JournalError before anything is sent if the intents cannot be written; if an outcome cannot be,
-        it raises too, and the intent stays open.
+        Raises JournalError or LockBusyError before anything is sent. A task raises JournalError if its outcome
+        cannot be written: the intent then stays open.
         """
+        launched: asyncio.Future[Mapping[str, asyncio.Task[Outcome]]] = asyncio.Future()
+        flight = asyncio.create_task(self._fly(plan, sittings, story, launched))
+        self._flights.add(flight)
+        flight.add_done_callback(self._flights.discard)
+        try:
+            return await launched
+        except asyncio.CancelledError:
+            flight.cancel()
+            raise
+
+    async def _fly(
+        self,
+        plan: Plan,
+        sittings: Mapping[str, Sitting],
+        story: Story,
+        launched: asyncio.Future[Mapping[str, asyncio.Task[Outcome]]],
+    ) -> None:
+        """Hold the lock from the intents to the last outcome, whoever waits for them."""
+        try:
+            async with self._lock.held(deadline_s=LOCK_S):
+                opened = await self._journal(plan, sittings, story)
+                tasks = {
+                    intent.zone: asyncio.create_task(self._drive(seq, intent, sittings[intent.zone], story))
+                    for seq, intent in opened.items()
+                }
+                launched.set_result(tasks)
+                await asyncio.wait(tasks.values())
+        except FailoverDnsError as error:
+            launched.set_exception(error)
+
+    async def _journal(
+        self, plan: Plan, sittings: Mapping[str, Sitting], story: Story
+    ) -> Mapping[int, Intent]:
         transaction = os.urandom(6).hex()
         intents = [
             self._intent(plan, change, sittings[change.zone], story, transaction) for change in plan.changes
         ]
-        async with self._lock.held(deadline_s=LOCK_S):
-            opened = dict(zip(await self._log.append(*intents), intents, strict=True))
-            self._open.update(opened)
-            driven = await asyncio.gather(
-                *(self._drive(seq, intent, sittings[intent.zone], story) for seq, intent in opened.items()),
-                return_exceptions=True,
-            )
-        outcomes: dict[str, Outcome] = {}
-        for change, outcome in zip(plan.changes, driven, strict=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-            outcomes[change.zone] = outcome
-        return outcomes
+        opened = dict(zip(await self._log.append(*intents), intents, strict=True))
+        self._open.update(opened)
+        self._in_flight.update(opened)
+        return opened
 
     async def recover(self, pair: str, zones: Mapping[str, Zone]) -> tuple[FailoverDnsError, ...]:
         """Close the pair's open intents by reading DNS; return why those that stay open do."""
-        mine = {seq: intent for seq, intent in self._open.items() if intent.pair == pair}
+        left = self._open.keys() - self._in_flight
+        mine = {seq: self._open[seq] for seq in sorted(left) if self._open[seq].pair == pair}
         problems = []
         for seq, intent in mine.items():
             try:
@@ -116,10 +156,36 @@ class Transactions:
                 await self._recover(seq, intent, None)
 
     async def _drive(self, seq: int, intent: Intent, sitting: Sitting, story: Story) -> Outcome:
-        answer = await sitting.send(intent.change)
-        outcome = conclude(intent.change, answer, await _read_back(sitting, intent.change, answer))
-        await self._close(seq, intent, outcome, since=story.at)
+        try:
+            answer = await sitting.send(intent.change)
+            outcome = conclude(intent.change, answer, await _read_back(sitting, intent.change, answer))
+            await self._close(seq, intent, outcome, since=story.at)
+        finally:
+            self._in_flight.discard(seq)
+        if outcome.verdict is Verdict.APPLIED:
+            self._watch(seq, intent, sitting, story.at)
         return outcome
+
+    def _watch(self, seq: int, intent: Intent, sitting: Sitting, since: Instant) -> None:
+        """Watch the zone's servers converge, in the background; a newer change of the same pair replaces it."""
+        follow = self._follow.get(intent.zone)
+        if follow is None:
+            return
+        of = (intent.pair, intent.zone)
+        before = self._following.get(of)
+        if before is not None:
+            before.cancel()
+        self._following[of] = asyncio.create_task(self._converge(follow, seq, intent, sitting, since))
+
+    async def _converge(
+        self, follow: Follow, seq: int, intent: Intent, sitting: Sitting, since: Instant
+    ) -> None:
+        line = await follow(seq, intent, sitting, since=since)
+        self._tell(line)
+        # A log that cannot be written is told of by the walks; the change itself has its outcome.
+        with contextlib.suppress(FailoverDnsError):
+            async with self._lock.held(deadline_s=LOCK_S):
+                await self._log.append(line)
 
     async def _recover(self, seq: int, intent: Intent, zone: Zone | None) -> None:
         if zone is None:
@@ -173,20 +239,26 @@ class Transactions:
 async def _read_back(sitting: Sitting, change: Change, answer: Answer) -> Records | None:
     """Return the change's RRsets as the primary has them; None if they cannot be read.
 
-    A server that reads from a cache may show what it had before (PowerDNS): prerequisites look past it.
+    Where the answer and the records disagree, one of them is from a cache or an older copy (PowerDNS shows what
+    it had before for a while). Prerequisites look past both.
     """
     with contextlib.suppress(FailoverDnsError):
         found = await sitting.read(change.keys)
-        if answer.said is Said.DONE and not change.holds(found) and await _proved(sitting, change):
-            return {rrset.key: rrset for rrset in change.after}
-        return found
+        if change.holds(found) is (answer.said is Said.DONE):
+            return found
+        return await _sworn(sitting, change, found)
     return None
 
 
-async def _proved(sitting: Sitting, change: Change) -> bool:
-    """Whether the primary swears to the records after the change and denies those before it."""
-    after, before = await sitting.prove(change.after), await sitting.prove(change.before)
-    return after.said is Said.DONE and before.said is Said.LOST_RACE
+async def _sworn(sitting: Sitting, change: Change, found: Records) -> Records | None:
+    """Return what the primary swears to: the records after the change, or those that were found."""
+    after = await sitting.prove(change.after)
+    if change.holds(found):
+        return None if after.said is Said.LOST_RACE else found
+    before = await sitting.prove(change.before)
+    if after.said is Said.DONE and before.said is Said.LOST_RACE:
+        return {rrset.key: rrset for rrset in change.after}
+    return found
 
 
 def _touched(change: Change, after: Records | None) -> Records | None:

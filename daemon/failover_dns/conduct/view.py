@@ -88,8 +88,10 @@ class Reader:
 
     def learn(self, zone: str, records: Records | None) -> None:
         """Take over what was read back from `zone`, if anything was."""
-        known = self._known[zone]
-        self._known[zone] = replace(known, records={**known.records, **(records or {})}, serial=None)
+        known = self._known.get(zone)
+        if known is not None:
+            found = {**known.records, **(records or {})}
+            self._known[zone] = replace(known, records=found, serial=None)
 
     def forget(self, zone: str) -> None:
         """Let the next view read `zone` anew."""

@@ -11,7 +11,7 @@ from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Decision, Seen
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.guard import Refusal
-from failover_dns.core.model import Instant, Plan
+from failover_dns.core.model import Change, Instant, Plan
 from failover_dns.core.outcome import Outcome
 
 
@@ -40,7 +40,8 @@ class Wake:
 class Walk:
     """One walk of the path, as far as it went.
 
-    `plan` is what was to be done, guarded, as first planned; `outcomes` is the last one of each zone;
+    `plan` is what was to be done, guarded, as first planned; `made` are the changes whose outcome is there, and
+    `outcomes` is the last one of each zone, of this walk's changes and of those an earlier one left in flight;
     `problems` are errors that kept a zone from being read or the change log from being written. `in_order`
     says that DNS was found or made to say what was decided, in every zone. `again_in_s` is when time alone
     may change something.
@@ -53,6 +54,7 @@ class Walk:
     plan: Plan | None = None
     refusals: tuple[Refusal, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    made: tuple[Change, ...] = ()
     problems: tuple[FailoverDnsError, ...] = ()
     cause: Cause | None = None
     again_in_s: float | None = None

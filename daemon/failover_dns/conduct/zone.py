@@ -15,7 +15,7 @@ import dns.message
 import dns.tsig
 
 from failover_dns.core.errors import FailoverDnsError, ReadError, SilentError, UnsentError
-from failover_dns.core.model import Change, Key, RRset
+from failover_dns.core.model import Change, Key, RRset, Type
 from failover_dns.core.outcome import Answer, Said
 from failover_dns.wire.answer import judge
 from failover_dns.wire.query import ask, read
@@ -53,6 +53,18 @@ class Sitting:
             found.update((rrset.key, rrset) for rrset in answer)
         return found
 
+    async def without_wildcards(self, found: dict[Key, RRset]) -> dict[Key, RRset]:
+        """Return what was read without what a wildcard only makes up (RFC 4592).
+
+        An answer does not tell a made-up record from a real one; a prerequisite matches real ones only.
+        """
+        filled = tuple(rrset for rrset in found.values() if rrset.values)
+        if not filled or (await self.prove(filled)).said is not Said.LOST_RACE:
+            return found
+        empty = [RRset(key=rrset.key) for rrset in filled]
+        made_up = [rrset for rrset in empty if (await self.prove((rrset,))).said is Said.DONE]
+        return found | {rrset.key: rrset for rrset in made_up}
+
     async def soa(self) -> Soa:
         """Return the zone's SOA; ReadError if it could not be read."""
         query = ask_soa(self.zone)
@@ -62,6 +74,11 @@ class Sitting:
             what = f"{self.primary} serves {soa.zone} and not {self.zone}"
             raise ReadError(what, "check the zone's name and its primaries")
         return soa
+
+    async def name_servers(self) -> tuple[str, ...]:
+        """Return the zone's NS set, sorted; ReadError if it could not be read."""
+        key = Key(self.zone, Type.NS)
+        return tuple(sorted(str(value) for value in (await self.read([key]))[key].values))
 
     async def send(self, change: Change) -> Answer:
         """Send the change and return what its answer says; never raises for what a network can do."""
@@ -88,7 +105,7 @@ class Sitting:
     async def _read(self, key: Key) -> tuple[RRset, ...]:
         query = ask(key)
         answer = await self.primary.exchange(sign(query, self.key), deadline_s=self.deadline_s)
-        return read(key, query, answer, self.key)
+        return read(key, query, answer, self.key, self.zone)
 
 
 SERIAL_S = 1.0
@@ -147,7 +164,7 @@ class Zone:
 
         async def look(sitting: Sitting) -> tuple[int, dict[Key, RRset]]:
             soa = await sitting.soa()
-            return soa.serial, await sitting.read(keys)
+            return soa.serial, await sitting.without_wildcards(await sitting.read(keys))
 
         sitting, (serial, found) = await self._at_first(look)
         return sitting, serial, found

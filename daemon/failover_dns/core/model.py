@@ -47,6 +47,7 @@ class Type(StrEnum):
     PTR = "PTR"
     CNAME = "CNAME"
     TXT = "TXT"
+    NS = "NS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,10 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two agents of which one is online, and how they are published; the unit of decision."""
+    """Two agents of which one is online, and how they are published; the unit of decision.
+
+    `pointers` has the names that hold the PTRs of virtual IPs whose reverse zone is classless (RFC 2317).
+    """
 
     name: str
     agents: tuple[Agent, Agent]
@@ -82,6 +86,7 @@ class Pair:
     settle_s: float = 0.0
     both_online: BothOnline = BothOnline.NEWER
     clock_tolerance_s: float = 5.0
+    pointers: Mapping[Address, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no layout can publish."""
@@ -97,6 +102,10 @@ class Pair:
             raise ValueError(f"pair {self.name}: layout {self.layout} needs a virtual IP")
         if self.layout is not Layout.AGENT_NAME:
             self._require_own_name()
+        for ip, name in self.pointers.items():
+            require_canonical(name)
+            if ip not in self.virtual_ips:
+                raise ValueError(f"pair {self.name}: {name} is the pointer of {ip}, which is no virtual IP")
 
     def _require_service(self) -> None:
         if self.virtual_ips:
@@ -112,6 +121,10 @@ class Pair:
         require_canonical(self.published_as)
         if self.published_as in {agent.name for agent in self.agents}:
             raise ValueError(f"pair {self.name}: {self.published_as} is an agent's name already")
+
+    def pointer(self, ip: Address) -> str:
+        """Return the name that holds the PTR of a virtual IP."""
+        return self.pointers.get(ip) or reverse_name(ip)
 
     def agent(self, name: str) -> Agent:
         """Return the agent of that name; KeyError if the pair has none."""

@@ -114,8 +114,8 @@ def recovered(change: Change, after: Records) -> Outcome:
 
 def _judge(change: Change, answer: Answer, after: Records | None) -> tuple[Verdict, Next, str, str]:
     if after is None:
-        what, cure = ("", "") if answer.what else (UNREAD, UNREAD_CURE)
-        return Verdict.UNKNOWN, Next.RETRY, what, cure
+        what = f"{answer.what}; {UNREAD}" if answer.what else UNREAD
+        return Verdict.UNKNOWN, Next.RETRY, what, answer.cure or UNREAD_CURE
     if change.holds(after):
         return Verdict.APPLIED, Next.NOTHING, "", ""
     if answer.said in _FIRM:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from failover_dns.conduct.walk import Wake, Walk
-from failover_dns.core.changelog import Cause
+from failover_dns.core.changelog import Cause, Converged
 from failover_dns.core.decide import Hold, Move, Reason
 from failover_dns.core.model import Change
 from failover_dns.core.outcome import Outcome, Verdict
@@ -74,6 +74,17 @@ class Teller:
         if walk.outcomes:
             self._changes(walk, wake)
 
+    def converged(self, line: Converged) -> None:
+        """Tell when the servers of a zone showed a change, and which of them did not."""
+        fields = {"pair": line.pair, "zone": line.zone, "intent": line.intent}
+        late = [f"{server.server}: {server.problem}" for server in line.servers if server.delay_ms is None]
+        if late:
+            cure = "look at its zone transfers; until it catches up it gives the old answer"
+            self._log.warning("secondary_lags", **fields, servers=late, cure=cure)
+        else:
+            slowest = max((server.delay_ms or 0.0 for server in line.servers), default=None)
+            self._log.info("converged", **fields, slowest_ms=slowest, forgotten_at=line.forgotten_at)
+
     def _roles(self, walk: Walk) -> None:
         for agent, seen in walk.seen.items():
             if self._new(walk.pair, f"role {agent}", (seen.role, seen.source)):
@@ -120,13 +131,12 @@ class Teller:
         if failed and walk.in_order:
             self._log.info("done_by_another", pair=walk.pair, zones=list(failed), wake=wake.why)
             return
-        changes = walk.plan.changes if walk.plan else ()
         fields: dict[str, Any] = {
             "pair": walk.pair,
             "online": walk.plan.online if walk.plan else None,
             "wake": wake.why,
             "zones": {zone: outcome.verdict for zone, outcome in walk.outcomes.items()},
-            "changes": [text for change in changes for text in describe(change)],
+            "changes": [text for change in walk.made for text in describe(change)],
         }
         if failed and self._new(walk.pair, "failed", _gist(failed)):
             self._log.error("change_failed", **fields, why=_gist(failed), again_in_s=walk.again_in_s)

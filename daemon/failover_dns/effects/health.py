@@ -1,8 +1,8 @@
 """Asking health endpoints over HTTP: one client for all of them.
 
 `HttpClient.get` never raises for what a network or a server can do: it says in words what is wrong and what
-to do, at the latest when the source's `timeout_s` is over, name look-up, TLS and the whole body included. It
-takes nothing from the environment, keeps no cookies, asks for no compression and undoes none, and follows
+to do, at the latest when the source's `timeout_s` is over, name look-up, TLS and the whole body included (or
+that long again, if this process is overloaded). It takes nothing from the environment, keeps no cookies, asks for no compression and undoes none, and follows
 redirects only where allowed, within the same scheme, host and port, so that headers and trust stay there.
 """
 
@@ -62,6 +62,9 @@ FILES_S = 2.0
 
 RETRY_FILES_S = 5.0
 
+LATE_S = 0.1
+"""A timer that fires this late tells of more work than the processor can do."""
+
 HEADERS = {"User-Agent": "failover-dns", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -116,29 +119,32 @@ class HttpClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.reload()
+        for reading in self._contexts.values():
+            reading.cancel()
         await self._session.close()
 
     def reload(self) -> None:
         """Read certificates anew when they are next needed, and connect anew with them."""
-        for reading in self._contexts.values():
-            reading.cancel()
-        self._contexts.clear()
+        self._contexts.clear()  # a reading under way still serves those that wait for it
 
     async def get(self, source: HttpSource) -> HttpAnswer:
         """Return what the endpoint answers, or in words what is wrong."""
+        deadline = asyncio.timeout(None)
+        due = asyncio.get_running_loop().time() + source.timeout_s
+        timer = asyncio.get_running_loop().call_at(due, _expire, deadline, due, source.timeout_s)
         try:
-            async with asyncio.timeout(source.timeout_s):
+            async with deadline:
                 return await self._get(source)
         except TimeoutError:
             why = f"no whole answer within {source.timeout_s:g} s; look at the endpoint and the way to it"
         except (ClientError, HttpProcessingError, OSError, ValueError) as error:
-            why = _why(error)
+            why = _why(error, anonymous=_is_secure(source) and source.tls.cert_file is None)
+        finally:
+            timer.cancel()
         return HttpAnswer(problem=why)
 
     async def _get(self, source: HttpSource) -> HttpAnswer:
-        secure = source.url.startswith("https:")
-        context: ssl.SSLContext | bool = await self._context(source.tls) if secure else True
+        context: ssl.SSLContext | bool = await self._context(source.tls) if _is_secure(source) else True
         url = self._urls.get(source.url) or self._urls.setdefault(source.url, URL(source.url))
         for _ in range(MAX_REDIRECTS + 1):
             async with self._session.get(
@@ -197,8 +203,21 @@ def read_headers(files: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+def _expire(deadline: asyncio.Timeout, due: float, timeout_s: float) -> None:
+    """End a request that is due, or give it as long again, once, if it is this process that is late.
+
+    The answer may then wait to be read; to drop it and the connection would make even more work.
+    """
+    now = asyncio.get_running_loop().time()
+    deadline.reschedule(now + timeout_s if now - due > LATE_S else now)
+
+
 class _UnusableError(ClientError):
     """Something is wrong that its text says in our own words."""
+
+
+def _is_secure(source: HttpSource) -> bool:
+    return source.url.startswith("https:")
 
 
 async def _answer(response: ClientResponse) -> HttpAnswer:
@@ -253,16 +272,24 @@ PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
 """What is wrong and what to do; never what was sent, which may be secret."""
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, *, anonymous: bool) -> str:
     cause = error.os_error if isinstance(error, ClientConnectorError) else error
     wrong = getattr(error, "certificate_error", cause)
     for known in (wrong, wrong.__cause__):
         if isinstance(known, ssl.SSLCertVerificationError):
             return _why_not_trusted(known)
         if isinstance(known, ssl.SSLError):
-            return _why_no_tls(known)
+            return f"TLS failed ({_reason(known)}); is it https, and does it accept our certificate?"
     text = next(text for kind, text in PROBLEMS if isinstance(error, kind))
-    return text.format(why=_reason(cause))
+    return text.format(why=_reason(cause)) + (_MAYBE_CERTIFICATE if _cut_off(cause) and anonymous else "")
+
+
+_MAYBE_CERTIFICATE = ", or give cert_file and key_file if it wants a certificate of ours"
+
+
+def _cut_off(error: Exception) -> bool:
+    """Whether the other side ended the connection, as one does that wants a certificate and gets none."""
+    return isinstance(error, ServerDisconnectedError | ConnectionResetError | ConnectionAbortedError)
 
 
 def _why_not_trusted(wrong: ssl.SSLCertVerificationError) -> str:
@@ -277,12 +304,6 @@ def _why_not_trusted(wrong: ssl.SSLCertVerificationError) -> str:
     return f"its certificate is not accepted ({said}); {cure}"
 
 
-def _why_no_tls(wrong: ssl.SSLError) -> str:
-    if "CERTIFICATE_REQUIRED" in str(wrong) or "HANDSHAKE_FAILURE" in str(wrong):
-        return "it wants a certificate of ours; give cert_file and key_file"
-    return f"TLS failed ({_reason(wrong)}); is it https, and does it accept our certificate?"
-
-
 def _reason(error: Exception) -> str:
     match error:
         case ssl.SSLError(reason=str() as reason):
@@ -291,6 +312,8 @@ def _reason(error: Exception) -> str:
             return os.strerror(number)
         case OSError(strerror=str() as reason):
             return reason
+        case ConnectionError():
+            return "it ended the connection"
         case _:
             return str(error)
 

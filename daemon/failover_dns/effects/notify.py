@@ -1,4 +1,4 @@
-"""Listening for DNS NOTIFY on one port, over UDP and TCP (RFC 1996 3.4, RFC 7766).
+"""Listening for DNS NOTIFY on one port, over UDP and TCP (RFC 1996, RFC 7766).
 
 What comes is a hint to look again and may get lost: whoever listens also looks from time to time. Therefore a
 flood may make hints wait or be dropped, but never keep the loop from its other work.
@@ -66,7 +66,7 @@ class NotifyListener:
         self._allowed = allowed
         self._bounds = bounds or Bounds()
         self._hints = _Hints(heard, self._bounds)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._open = False
         self.ignored: Counter[Reason] = Counter()
 
@@ -79,11 +79,11 @@ class NotifyListener:
         return self._hints.dropped
 
     async def __aenter__(self) -> Self:
+        self._open = True
         try:
             await self._listen(PORT_ATTEMPTS)
         except OSError as error:
             raise _deaf(error, str(self), self.port) from error
-        self._open = True
         return self
 
     async def __aexit__(
@@ -132,19 +132,23 @@ class NotifyListener:
             writer.transport.abort()
             return
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        self._connections[task] = writer
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Give up a connection; to close it would wait for as long as the other side does not read."""
+        writer = self._connections.pop(
+            task
+        )  # kept, since Python 3.13 warns of one that is dropped while open
+        writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection's messages, one after the other, until one has no answer or it idles."""
-        try:
-            with suppress(TimeoutError, asyncio.IncompleteReadError, OSError):
-                answered = True
-                while answered:
-                    async with asyncio.timeout(self._bounds.idle_s):
-                        answered = await self._answer_next(reader, writer)
-        finally:
-            writer.transport.abort()  # to close would wait for as long as the other side does not read
+        answered = True
+        with suppress(TimeoutError, asyncio.IncompleteReadError, OSError):
+            while answered:
+                async with asyncio.timeout(self._bounds.idle_s):
+                    answered = await self._answer_next(reader, writer)
 
     async def _answer_next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         octets = int.from_bytes(await reader.readexactly(2))

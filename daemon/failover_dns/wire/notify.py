@@ -172,9 +172,9 @@ def _flags(wire: bytes) -> int:
 def _read(wire: bytes, keys: Keys) -> _Message:
     """Return the message; raises many kinds for what is none."""
     _, _, questions, answers, authorities, additionals = HEADER.unpack_from(wire)
-    if questions != 1:
-        raise dns.exception.FormError
     zone, octets = dns.name.from_wire(wire, HEADER.size)
+    if questions != 1 or octets != len(zone.to_digestable()):
+        raise dns.exception.FormError  # nothing but the header stands before it that a name could point at
     question_end = HEADER.size + octets + 4
     kind, rdclass = struct.unpack_from("!HH", wire, question_end - 4)
     records = _records(wire, question_end, answers + authorities + additionals)
@@ -280,6 +280,6 @@ def _signed(plain: bytes, signature: _Signature) -> bytes:
 
 
 def _bare(wire: bytes, rcode: Rcode, *, questions: int = 0) -> bytes:
-    """Answer with a header alone, or one for what follows: as it came, with QR set (RFC 1996 4.8)."""
+    """Answer with a header alone, or one for what follows: as it came, with QR set (RFC 1996 4.7)."""
     kept = _flags(wire) & (OPCODE_BITS | dns.flags.AA | dns.flags.RD)
     return HEADER.pack(int.from_bytes(wire[:2]), dns.flags.QR | kept | rcode, questions, 0, 0, 0)

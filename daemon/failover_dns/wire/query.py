@@ -17,7 +17,7 @@ import dns.tsig
 from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Key, RRset, Type
 from failover_dns.wire.records import to_name, to_rrset
-from failover_dns.wire.sign import UNPROVED, UNTOLD, Heard, hear
+from failover_dns.wire.sign import UNPROVED, UNTOLD, Heard, hear, hear_unsigned
 
 
 def ask(key: Key) -> dns.message.Message:
@@ -27,15 +27,33 @@ def ask(key: Key) -> dns.message.Message:
     return query
 
 
-def read(key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key) -> tuple[RRset, ...]:
-    """Return the RRset asked for, and a CNAME that stands at its name; ReadError if nothing is proved."""
+def read(
+    key: Key, query: dns.message.Message, wire: bytes, signer: dns.tsig.Key, zone: str = ""
+) -> tuple[RRset, ...]:
+    """Return the RRset asked for, and a CNAME that stands at its name; ReadError if nothing is proved.
+
+    With `zone` an absence counts only if it is one in that zone: the SOA beside it says (RFC 2308 2).
+    """
     heard = hear(query, wire, signer)
     message = proved(f"reading {key.name} {key.type}", heard, signer.name.to_text())
+    denier = _denier(message)
+    if zone and denier not in {None, zone}:
+        what = f"reading {key.name} {key.type}: the name is in zone {denier} here, not in {zone}"
+        raise ReadError(what, f"add zone {denier} with a primary of its own to [[zones]]")
     found = [to_rrset(key, _find(message, key))]
     alias = _find(message, Key(key.name, Type.CNAME))
     if alias is not None:
         found.append(to_rrset(Key(key.name, Type.CNAME), alias))
     return tuple(found)
+
+
+def read_unsigned(key: Key, query: dns.message.Message, wire: bytes) -> RRset:
+    """Return the RRset as an unsigned answer gives it, for a report; ReadError if it gives none."""
+    heard = hear_unsigned(query, wire)
+    message = heard.message
+    if message is None or message.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
+        raise ReadError(f"reading {key.name} {key.type}: {heard.problem or heard.rcode}")
+    return to_rrset(key, _find(message, key))
 
 
 def proved(where: str, heard: Heard, signer: str) -> dns.message.Message:
@@ -53,7 +71,9 @@ def proved(where: str, heard: Heard, signer: str) -> dns.message.Message:
     if not message.flags & dns.flags.AA:
         raise ReadError(f"{where}: {_without_authority(message)}", _whose(message))
     if message.flags & dns.flags.TC:
-        raise ReadError(f"{where}: the answer is truncated", "over TCP that is a defect of the server: see its log")
+        raise ReadError(
+            f"{where}: the answer is truncated", "over TCP that is a defect of the server: see its log"
+        )
     return message
 
 
@@ -66,13 +86,23 @@ def _without_authority(message: dns.message.Message) -> str:
 
 def _whose(message: dns.message.Message) -> str:
     cut = _delegated(message)
-    return "name a primary of the zone" if cut is None else f"add zone {cut} with a primary of its own to [[zones]]"
+    return (
+        "name a primary of the zone"
+        if cut is None
+        else f"add zone {cut} with a primary of its own to [[zones]]"
+    )
 
 
 def _delegated(message: dns.message.Message) -> str | None:
     """Return the zone that a referral leads to (RFC 1034 4.3.2, step 3b); None if it is no referral."""
     cuts = [rrset.name for rrset in message.authority if rrset.rdtype == dns.rdatatype.NS]
     return cuts[0].to_text().lower() if cuts and not message.answer else None
+
+
+def _denier(message: dns.message.Message) -> str | None:
+    """Return the zone that denies what was asked for; None if the answer is no denial."""
+    soas = [rrset.name for rrset in message.authority if rrset.rdtype == dns.rdatatype.SOA]
+    return soas[0].to_text().lower() if soas and not message.answer else None
 
 
 def _cure(rcode: dns.rcode.Rcode, signer: str) -> str:

@@ -24,7 +24,9 @@ TOLD = {
 UNTOLD = "compare name, secret and algorithm of key {key} on both sides, and both clocks (NTP)"
 """The cure where a server does not say what is wrong with a signature (PowerDNS never does)."""
 
-UNPROVED = "compare the secret of key {key} on both sides, and look for what stands between: a proxy, a balancer"
+UNPROVED = (
+    "compare the secret of key {key} on both sides, and look for what stands between: a proxy, a balancer"
+)
 """The cure where an answer proves nothing: it is not signed, or not with our key."""
 
 OTHERS = "what came back answers another question"
@@ -70,7 +72,9 @@ def hear_unsigned(request: dns.message.Message, wire: bytes) -> Heard:
     try:
         answer = dns.message.from_wire(wire, keyring=False)
     except Exception:  # noqa: BLE001 - the library raises many kinds for what a network can bring
-        return Heard(message=None, verified=False, problem="what came back is not a DNS message", cure=NOT_DNS)
+        return Heard(
+            message=None, verified=False, problem="what came back is not a DNS message", cure=NOT_DNS
+        )
     if not request.is_response(answer):
         return Heard(message=None, verified=False, problem=OTHERS, cure=NOT_OURS)
     return Heard(message=answer, verified=False, rcode=dns.rcode.to_text(answer.rcode()))
