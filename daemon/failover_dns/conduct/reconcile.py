@@ -22,8 +22,9 @@ from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Hold, Move
 from failover_dns.core.errors import FailoverDnsError
-from failover_dns.core.model import Change, Instant, Pair, Plan
+from failover_dns.core.model import Change, Instant, Pair, Plan, Record
 from failover_dns.core.outcome import Next, Outcome
+from failover_dns.core.returns import Returns
 
 MAX_PLANS = 4
 """How often one walk plans anew when the records changed under it; then it waits and starts over."""
@@ -50,7 +51,7 @@ class _Flight:
 class Reconciler:
     """One pair's path, with what it remembers between walks. One walk at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a pair remembers between walks is given, so that tests can give it
         self,
         proposer: Proposer,
         transactions: Transactions,
@@ -58,6 +59,7 @@ class Reconciler:
         clock: Callable[[], Instant],
         rng: random.Random,
         last_online: str | None = None,
+        returns: Returns | None = None,
     ) -> None:
         self._proposer = proposer
         self._reader = proposer.reader
@@ -66,6 +68,7 @@ class Reconciler:
         self._backoff = Backoff(rng)
         self._last_online = last_online
         self._flying: dict[str, _Flight] = {}
+        self._returns = returns or Returns(limit=5, window_s=3600.0)
 
     @property
     def pair(self) -> Pair:
@@ -103,7 +106,8 @@ class Reconciler:
             planned, plan = self._proposer.plan(
                 replace(walk, outcomes={}, made=()), walk.decision, await self._view(wake, depth)
             )
-            await self._launch(self._due(plan, wake), planned.view, story, hurry)
+            due, returning = self._due(plan, wake, story)
+            await self._launch(due, planned.view, story, hurry)
             landed = self._collect(planned)
             self._forgive(plan)
             walk = replace(
@@ -112,6 +116,7 @@ class Reconciler:
                 outcomes={**walk.outcomes, **landed.outcomes},
                 made=(*walk.made, *landed.made),
                 cause=story.cause,
+                returning=returning,
                 in_order=not self._flying and _in_order(planned, plan, landed.outcomes),
             )
             if not any(outcome.next is Next.REPLAN for outcome in landed.outcomes.values()):
@@ -157,12 +162,18 @@ class Reconciler:
             if outcome.next is Next.NOTHING:
                 self._backoff.succeed(zone)
                 self._reader.learn(zone, outcome.after)
+                self._note_return(done[zone], now_s)
             else:
                 self._backoff.fail(zone, done[zone].change, now_s=now_s)
                 self._reader.forget(zone)
         made = tuple(flight.change for flight in done.values())
         cause = next((flight.cause for flight in done.values()), None)
         return replace(walk, outcomes=outcomes, made=made, cause=cause)
+
+    def _note_return(self, flight: _Flight, now_s: float) -> None:
+        if flight.cause is Cause.DRIFT:
+            records = (*flight.change.removes, *flight.change.adds)
+            self._returns = self._returns.noting(records, now_s=now_s)
 
     def _forgive(self, plan: Plan) -> None:
         """Forget the failures of zones that were read and have nothing to be done."""
@@ -172,7 +183,11 @@ class Reconciler:
     def _again_in_s(self, walk: Walk) -> float | None:
         if isinstance(walk.decision, Hold):
             return walk.decision.again_in_s
-        return self._backoff.next_in_s(now_s=self._clock().mono_s)
+        now_s = self._clock().mono_s
+        times = [self._backoff.next_in_s(now_s=now_s)]
+        if walk.returning:
+            times.append(self._returns.free_in_s(walk.returning, now_s=now_s))
+        return min((time for time in times if time is not None), default=None)
 
     async def _view(self, wake: Wake, depth: Depth) -> View:
         """Read what must be read; zones that could not be read lately wait their turn, unless asked for."""
@@ -184,12 +199,22 @@ class Reconciler:
             self._backoff.fail(zone, None, now_s=now_s)
         return view
 
-    def _due(self, plan: Plan, wake: Wake) -> Plan:
-        """Leave out what is in flight and, unless an operator asks, what failed and must wait."""
+    def _due(self, plan: Plan, wake: Wake, story: Story) -> tuple[Plan, tuple[Record, ...]]:
+        """Leave out what is in flight and what must wait; return, too, the records that come back too often.
+
+        An operator who asks for it waits for neither failures nor records.
+        """
         changes = tuple(change for change in plan.changes if change.zone not in self._flying)
-        if wake.why is not Why.RESYNC:
-            changes = self._backoff.due(changes, now_s=self._clock().mono_s)
-        return replace(plan, changes=changes)
+        if wake.why is Why.RESYNC:
+            return replace(plan, changes=changes), ()
+        now_s = self._clock().mono_s
+        changes = self._backoff.due(changes, now_s=now_s)
+        if story.cause is not Cause.DRIFT:
+            return replace(plan, changes=changes), ()
+        waiting = self._returns.too_often(now_s=now_s)
+        returning = tuple(r for c in changes for r in (*c.removes, *c.adds) if r in waiting)
+        left = (change.without(waiting) for change in changes)
+        return replace(plan, changes=tuple(change for change in left if change is not None)), returning
 
     def _start_over(self) -> float:
         """After a failure of our own rely on nothing that was read; return when to try again by itself.

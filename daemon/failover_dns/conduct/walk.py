@@ -11,7 +11,7 @@ from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Decision, Seen
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.guard import Refusal
-from failover_dns.core.model import Change, Instant, Plan
+from failover_dns.core.model import Change, Instant, Plan, Record
 from failover_dns.core.outcome import Outcome
 
 
@@ -43,7 +43,8 @@ class Walk:
     `plan` is what was to be done, guarded, as first planned; `made` are the changes whose outcome is there, and
     `outcomes` is the last one of each zone, of this walk's changes and of those an earlier one left in flight;
     `problems` are errors that kept a zone from being read or the change log from being written. `in_order`
-    says that DNS was found or made to say what was decided, in every zone. `again_in_s` is when time alone
+    says that DNS was found or made to say what was decided, in every zone. `returning` are records that come
+    back so often that their repair waits. `again_in_s` is when time alone
     may change something.
     """
 
@@ -55,6 +56,7 @@ class Walk:
     refusals: tuple[Refusal, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     made: tuple[Change, ...] = ()
+    returning: tuple[Record, ...] = ()
     problems: tuple[FailoverDnsError, ...] = ()
     cause: Cause | None = None
     again_in_s: float | None = None

@@ -60,7 +60,8 @@ def guard(plan: Plan, pair: Pair, current: Records, *, max_changes: int) -> Guar
             continue
         last = _last_addresses(change, pair, current)
         refusals.extend(_last_address(record) for record in last)
-        kept.extend(_without(change, last))
+        left = change.without(last)
+        kept.extend([] if left is None else [left])
     return Guarded(plan=replace(plan, changes=tuple(kept)), refusals=tuple(refusals))
 
 
@@ -130,11 +131,3 @@ def _last_address(record: Record) -> Refusal:
         what=f"removing {record} would leave {record.key.name} without its own {record.key.type} record",
         cure="set keep_physical = true for the pair, or add the agent's own address to DNS",
     )
-
-
-def _without(change: Change, last: tuple[Record, ...]) -> Iterator[Change]:
-    removes = tuple(record for record in change.removes if record not in last)
-    touched = {record.key for record in (*change.adds, *removes)}
-    if touched:
-        before = tuple(rrset for rrset in change.before if rrset.key in touched)
-        yield replace(change, before=before, removes=removes)

@@ -16,6 +16,7 @@ the counts are not the same both ways:
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -192,8 +193,8 @@ class HttpSource:
     def __post_init__(self) -> None:
         """Refuse what cannot be asked, or would be told wrongly."""
         parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("url must be http://host… or https://host…")
+        if not self.url.startswith(("http://", "https://")) or not parts.hostname or parts.port == 0:
+            raise ValueError("url must be http://host… or https://host…, with :port if it is another")
         if parts.username is not None:
             raise ValueError("url must not hold a user or password: give Authorization in header_files")
         if self.tls != Tls() and parts.scheme != "https":
@@ -472,8 +473,10 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     if len(text) > MAX_CHARS_PATTERN or text.count("|") > MAX_ALTERNATIVES:
         raise ValueError(f"regex is longer than {MAX_CHARS_PATTERN} or has over {MAX_ALTERNATIVES} times |")
     try:
-        pattern = re.compile("".join(_possessive(text)))
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # its meaning may change: a nested set
+            pattern = re.compile("".join(_possessive(text)))
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise ValueError(f"regex is not a regular expression: {error}") from None
     if not pattern.groups:
         raise ValueError("regex needs a group in parentheses around the word")

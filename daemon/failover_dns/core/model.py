@@ -6,7 +6,7 @@ constructed is valid: a pair that contradicts itself raises ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
@@ -206,6 +206,14 @@ class Change:
     def keys(self) -> tuple[Key, ...]:
         """The keys that this change touches, sorted."""
         return tuple(rrset.key for rrset in self.before)
+
+    def without(self, records: Collection[Record]) -> Change | None:
+        """Return the change less `records`; None if nothing is left of it."""
+        removes = tuple(record for record in self.removes if record not in records)
+        adds = tuple(record for record in self.adds if record not in records)
+        touched = {record.key for record in (*removes, *adds)}
+        before = tuple(rrset for rrset in self.before if rrset.key in touched)
+        return replace(self, before=before, removes=removes, adds=adds) if touched else None
 
     @property
     def after(self) -> tuple[RRset, ...]:

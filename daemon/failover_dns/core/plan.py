@@ -29,7 +29,6 @@ from failover_dns.core.model import (
     Records,
     Type,
     address_type,
-    reverse_name,
     zone_of,
 )
 
@@ -81,7 +80,7 @@ def keys(pair: Pair) -> tuple[Key, ...]:
     if pair.published_as is not None and pair.layout is not Layout.AGENT_NAME:
         hosts.append(pair.published_as)
     forward = {Key(host, kind) for host in hosts for kind in (Type.A, Type.AAAA)}
-    return tuple(sorted(forward | {Key(reverse_name(ip), Type.PTR) for ip in pair.virtual_ips}))
+    return tuple(sorted(forward | {Key(pair.pointer(ip), Type.PTR) for ip in pair.virtual_ips}))
 
 
 def writable_keys(pair: Pair) -> tuple[Key, ...]:
@@ -137,7 +136,7 @@ def zone_for(name: str, zones: frozenset[str]) -> str:
 
 
 def _published(pair: Pair, host: str) -> set[Record]:
-    pointers = {Record(Key(reverse_name(ip), Type.PTR), host) for ip in pair.virtual_ips}
+    pointers = {Record(Key(pair.pointer(ip), Type.PTR), host) for ip in pair.virtual_ips}
     return pointers | _forward(host, pair.virtual_ips)
 
 
@@ -161,7 +160,7 @@ def _readable(want: Wanted, zones: frozenset[str], unread: frozenset[str]) -> Wa
 def _foreign_pointers(pair: Pair, online: str, current: Records) -> tuple[Record, ...]:
     want = wanted(pair, online)
     ours = want.present | want.absent
-    pointers = (Key(reverse_name(ip), Type.PTR) for ip in pair.virtual_ips)
+    pointers = (Key(pair.pointer(ip), Type.PTR) for ip in pair.virtual_ips)
     found = (Record(key, value) for key in pointers if key in current for value in current[key].values)
     return _sorted(record for record in found if record not in ours)
 

@@ -17,6 +17,7 @@ from failover_dns.core.changelog import Cause, Converged
 from failover_dns.core.decide import Hold, Move, Reason
 from failover_dns.core.model import Change
 from failover_dns.core.outcome import Outcome, Verdict
+from failover_dns.core.returns import registrant
 
 EVENTS = {
     Cause.SWITCH: "vip_moved",
@@ -117,6 +118,15 @@ class Teller:
         if self._new(walk.pair, "problems", problems):
             for what, cure in problems:
                 self._log.error("walk_hindered", pair=walk.pair, what=what, cure=cure)
+        if self._new(walk.pair, "returning", walk.returning) and walk.returning:
+            self._log.error(
+                "record_keeps_returning",
+                pair=walk.pair,
+                records=[str(record) for record in walk.returning],
+                hosts=sorted({registrant(record) for record in walk.returning}),
+                again_in_s=walk.again_in_s,
+                cure="stop these hosts from registering it: clear 'Register this connection's addresses in DNS'",
+            )
         foreign = tuple(str(record) for record in walk.plan.foreign) if walk.plan else ()
         if walk.plan and self._new(walk.pair, "foreign", foreign) and foreign:
             self._log.warning(
