@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dns.rcode
+import dns.tsig
 import pytest
 
 from failover_dns.core.outcome import Said
@@ -101,6 +102,28 @@ def test_an_answer_to_another_message_says_nothing_about_the_update() -> None:
         None,
         "what came back answers another question",
     )
+
+
+@pytest.mark.parametrize(
+    "rcode", [dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN]
+)
+def test_a_lost_race_is_told_in_the_same_words_whatever_was_demanded(rcode: dns.rcode.Rcode) -> None:
+    request, wire = sent_update()
+    judged = judge(request, answer(wire, rcode=rcode), KEY, ZONE)
+    assert judged.what == "the records are not what was read"
+    assert "look for another writer at these names, or a wildcard" in judged.cure
+
+
+@pytest.mark.parametrize("signer", [None, OTHER_SECRET], ids=["unsigned", "wrong MAC"])
+def test_a_noerror_that_proves_nothing_says_where_to_look(signer: dns.tsig.Key | None) -> None:
+    request, wire = sent_update()
+    judged = judge(request, answer(wire, signer=signer), KEY, ZONE)
+    assert judged.cure.startswith("compare the secret of key failover-key. on both sides")
+
+
+def test_what_is_not_dns_asks_for_the_port() -> None:
+    request, _ = sent_update()
+    assert judge(request, b"SSH-2.0", KEY, ZONE).cure == "is this port a DNS server's?"
 
 
 def test_a_refusal_names_the_grant_that_is_missing() -> None:

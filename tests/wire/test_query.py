@@ -15,7 +15,7 @@ from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Key, RRset, Type
 from failover_dns.wire.query import ask, read
 from failover_dns.wire.sign import sign
-from tests.wire.answers import KEY, OTHER_SECRET, answer, echo, refuse_signature
+from tests.wire.answers import KEY, OTHER_SECRET, answer, blank_response, echo, refuse_signature, signed
 
 MAIN = Key("dma-main.example.test.", Type.A)
 FIVE = dns.rrset.from_text("dma-main.example.test.", 300, "IN", "A", "10.10.10.1", "10.10.10.5")
@@ -150,3 +150,37 @@ def test_an_answer_to_another_question_is_no_reading() -> None:
     _, another = asked(Key("dma-backup.example.test.", Type.A))
     with pytest.raises(ReadError, match=r"answers another question|does not verify"):
         read(MAIN, query, answer(another, FIVE), KEY)
+
+
+def test_a_referral_names_the_zone_that_the_name_belongs_to() -> None:
+    query, wire = asked()
+    response = blank_response(wire)
+    cut = dns.rrset.from_text("DMA-Main.example.test.", 60, "IN", "NS", "ns.elsewhere.test.")
+    response.authority.append(cut)
+    with pytest.raises(ReadError) as caught:
+        read(MAIN, query, signed(wire, response), KEY)
+    assert caught.value.what == (
+        "reading dma-main.example.test. A: the answer is not authoritative, "
+        "it refers to the servers of zone dma-main.example.test."
+    )
+    assert caught.value.cure == ("add zone dma-main.example.test. with a primary of its own to [[zones]]")
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.NOERROR, dns.rcode.NXDOMAIN])
+def test_an_absence_in_another_zone_is_none_in_ours(rcode: dns.rcode.Rcode) -> None:
+    query, wire = asked()
+    response = blank_response(wire, rcode)
+    response.flags |= dns.flags.AA
+    soa = "ns.example.test. hostmaster.example.test. 1 3600 600 86400 30"
+    response.authority.append(dns.rrset.from_text("Example.test.", 30, "IN", "SOA", soa))
+    octets = signed(wire, response)
+    assert read(MAIN, query, octets, KEY, "example.test.") == (RRset(key=MAIN),)
+    with pytest.raises(ReadError, match=r"the name is in zone example\.test\. here, not in test\.") as caught:
+        read(MAIN, query, octets, KEY, "test.")
+    assert caught.value.cure == "add zone example.test. with a primary of its own to [[zones]]"
+
+
+def test_a_clock_that_is_wrong_is_told_with_the_difference_at_a_question_too() -> None:
+    query, wire = asked()
+    with pytest.raises(ReadError, match=r"NOTAUTH\+BADTIME: this host's clock is \d+ s behind the primary's"):
+        read(MAIN, query, refuse_signature(wire, 18, other=(1_900_000_000).to_bytes(6)), KEY)

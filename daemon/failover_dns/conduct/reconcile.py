@@ -75,6 +75,11 @@ class Reconciler:
         """The pair whose path this is."""
         return self._proposer.pair
 
+    @property
+    def zones(self) -> frozenset[str]:
+        """The zones that the pair's records lie in."""
+        return self._reader.zones
+
     async def walk(self, wake: Wake, *, hurry: asyncio.Event | None = None) -> Walk:
         """Walk the whole path; never raises for what a source, a network or a disk can do.
 

@@ -20,6 +20,9 @@ from failover_dns.core.outcome import Outcome
 DEPTH = (Why.LOOK, Why.SETTLED, Why.SOURCE, Why.AUDIT, Why.RETRY, Why.NOTIFY, Why.START, Why.RESYNC)
 """Which of two wake-ups is kept when both wait: the one that looks deeper."""
 
+NEWS = frozenset({Why.SOURCE, Why.RESYNC})
+"""What may change the decision: a walk that waits for a slow primary then waits no longer."""
+
 JITTER = 0.1
 """Timers vary by this share, so that many pairs and many daemons do not ask all at once."""
 
@@ -69,7 +72,7 @@ class Worker:
         waiting = self._waiting
         if waiting is None or DEPTH.index(why) > DEPTH.index(waiting.why):
             self._waiting = Wake(why=why, at=waiting.at if waiting else self._clock())
-        if not self._stopping:
+        if why in NEWS and not self._stopping:
             self._hurry.set()  # who stops waits for what is in hand
         self._woken.set()
 
@@ -86,7 +89,7 @@ class Worker:
             self._expect()
             self.first_walk.set()
             timers[Why.LOOK] = self._after(self._every.look_s)
-            if wake.why in {Why.AUDIT, Why.START, Why.RESYNC}:
+            if wake.why in {Why.AUDIT, Why.NOTIFY, Why.START, Why.RESYNC}:
                 timers[Why.AUDIT] = self._after(self._every.audit_s)
             again = Why.RETRY if walk.plan or walk.problems else Why.SETTLED
             timers.pop(Why.RETRY, None)
@@ -141,6 +144,12 @@ class Service:
         """Ask for a walk of each of `pairs`."""
         for pair in pairs:
             self._workers[pair].wake(why)
+
+    def notified(self, zone: str) -> None:
+        """Ask for a walk of each pair that has records in `zone`, since it may have changed."""
+        for worker in self._workers.values():
+            if zone in worker.reconciler.zones:
+                worker.wake(Why.NOTIFY)
 
     def stop(self) -> None:
         """Finish the walks in hand and end; `run` returns within `stop_s`."""

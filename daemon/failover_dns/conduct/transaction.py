@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +22,7 @@ from failover_dns.core.decide import Reason
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Change, Instant, Plan, Records
 from failover_dns.core.outcome import Answer, Outcome, Said, Verdict, conclude, recovered
+from failover_dns.core.plan import before
 
 LOCK_S = 10.0
 """How long a transaction waits for another process that works on the same state directory."""
@@ -35,6 +36,13 @@ class Story:
     at: Instant
     cause: Cause
     reason: Reason
+
+
+NOT_YET = Answer(
+    said=Said.UNSENT,
+    what="not sent: the address was not added in the other agent's zone, and nobody would have it",
+    cure="see that zone's outcome",
+)
 
 
 class Log(Protocol):
@@ -115,10 +123,12 @@ class Transactions:
         try:
             async with self._lock.held(deadline_s=LOCK_S):
                 opened = await self._journal(plan, sittings, story)
-                tasks = {
-                    intent.zone: asyncio.create_task(self._drive(seq, intent, sittings[intent.zone], story))
-                    for seq, intent in opened.items()
-                }
+                tasks: dict[str, asyncio.Task[Outcome]] = {}
+                # Those that wait for nobody come first: the others are handed their tasks.
+                for seq, intent in sorted(opened.items(), key=lambda item: _waits(item[1], plan)):
+                    first = [tasks[zone] for zone in sorted(before(intent.change, plan.changes))]
+                    driven = self._drive(seq, intent, sittings[intent.zone], story, first)
+                    tasks[intent.zone] = asyncio.create_task(driven)
                 launched.set_result(tasks)
                 await asyncio.wait(tasks.values())
         except FailoverDnsError as error:
@@ -155,9 +165,12 @@ class Transactions:
             if intent.pair not in known:
                 await self._recover(seq, intent, None)
 
-    async def _drive(self, seq: int, intent: Intent, sitting: Sitting, story: Story) -> Outcome:
+    async def _drive(
+        self, seq: int, intent: Intent, sitting: Sitting, story: Story, first: Sequence[asyncio.Task[Outcome]]
+    ) -> Outcome:
         try:
-            answer = await sitting.send(intent.change)
+            added = [(await task).verdict is Verdict.APPLIED for task in first]
+            answer = await sitting.send(intent.change) if all(added) else NOT_YET
             outcome = conclude(intent.change, answer, await _read_back(sitting, intent.change, answer))
             await self._close(seq, intent, outcome, since=story.at)
         finally:
@@ -234,6 +247,10 @@ class Transactions:
             key=sitting.key.name.to_text(),
             change=change,
         )
+
+
+def _waits(intent: Intent, plan: Plan) -> bool:
+    return bool(before(intent.change, plan.changes))
 
 
 async def _read_back(sitting: Sitting, change: Change, answer: Answer) -> Records | None:

@@ -127,6 +127,21 @@ def plan(
     )
 
 
+def before(change: Change, changes: Iterable[Change]) -> frozenset[str]:
+    """Return the zones whose additions must be there before `change` is sent.
+
+    Where the agents' names lie in two zones, the address is added at the one before it is taken from the other:
+    half a switch then shows both, and never nobody.
+    """
+    if change.adds or not any(_is_address(record) for record in change.removes):
+        return frozenset()
+    return frozenset(other.zone for other in changes if any(_is_address(record) for record in other.adds))
+
+
+def _is_address(record: Record) -> bool:
+    return record.key.type in {Type.A, Type.AAAA}
+
+
 def zone_for(name: str, zones: frozenset[str]) -> str:
     """Return the zone that `name` lies in; UnknownZoneError if it is in none of `zones`."""
     zone = zone_of(name, zones)

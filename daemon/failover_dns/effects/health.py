@@ -2,8 +2,9 @@
 
 `HttpClient.get` never raises for what a network or a server can do: it says in words what is wrong and what
 to do, at the latest when the source's `timeout_s` is over, name look-up, TLS and the whole body included (or
-that long again, if this process is overloaded). It takes nothing from the environment, keeps no cookies, asks for no compression and undoes none, and follows
-redirects only where allowed, within the same scheme, host and port, so that headers and trust stay there.
+that long again, if this process is overloaded). It takes nothing from the environment, keeps no cookies, asks
+for no compression and undoes none, and follows redirects only where allowed, within the same scheme, host and
+port, so that headers and trust stay there.
 """
 
 from __future__ import annotations
