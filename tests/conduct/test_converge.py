@@ -55,12 +55,16 @@ class Opened:
 
     def following(self, servers: dict[str, DnsServer], *, deadline_s: float) -> Convergence:
         return Convergence(
-            [*servers],
-            lambda name: self.at(servers[name]),
+            {name: self.at(server) for name, server in servers.items()},
+            self.never,
             clock=clock.now,
             deadline_s=deadline_s,
             watch_ns=False,
         )
+
+    @staticmethod
+    def never(name: str) -> Server:
+        raise AssertionError(f"{name} was not to be asked")
 
     async def close(self) -> None:
         for primary in self._primaries:
@@ -124,8 +128,8 @@ async def test_a_server_that_is_dead_is_named_with_why(embedded: DnsServer, open
     change(embedded)
     sitting = opened.sitting(embedded)
     dead = Convergence(
-        ["ns3"],
-        lambda _: Primary("127.0.0.1", 1, run=Lane("look-up").run),
+        {"ns3": Primary("127.0.0.1", 1, run=Lane("look-up").run)},
+        Opened.never,
         clock=clock.now,
         deadline_s=0.1,
         watch_ns=False,
@@ -145,7 +149,7 @@ async def test_the_name_servers_of_the_zone_are_asked_without_being_configured(
         asked.append(name)
         return opened.at(embedded)
 
-    convergence = Convergence([], connect, clock=clock.now, deadline_s=20.0)
+    convergence = Convergence({}, connect, clock=clock.now, deadline_s=20.0)
     await convergence.follow(7, INTENT, sitting, since=clock.now())
     assert asked == ["ns.example.test."]
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import dns.message
 import dns.opcode
 
+from failover_dns.conduct.discover import ZoneBook
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.reconcile import Reconciler
 from failover_dns.conduct.transaction import Transactions
@@ -220,8 +221,12 @@ async def world(
     log: Log | None = None,
     last_online: str | None = None,
     max_changes: int = 64,
+    book: ZoneBook | None = None,
 ) -> AsyncIterator[World]:
-    """Open what walks `pair`'s path at `server`; each zone has a tap of its own."""
+    """Open what walks `pair`'s path at `server`; each zone has a tap of its own.
+
+    `book` has the zones instead, wherever they are.
+    """
     clock = clock or Clock()
     log = log or Log()
     roles = Roles({}, clock)
@@ -233,13 +238,15 @@ async def world(
             for zone, tap in taps.items()
         }
         transactions = Transactions(log, Lock(), clock=clock, writer="test/1", open_intents=log.open())
-        proposer = Proposer(pair, [roles], found, clock=clock, max_changes=max_changes)
+        proposer = Proposer(
+            pair, [roles], found if book is None else book, clock=clock, max_changes=max_changes
+        )
         yield World(
             server=server,
             roles=roles,
             log=log,
             taps=taps,
-            zones=found,
+            zones=found if book is None else book,
             clock=clock,
             transactions=transactions,
             proposer=proposer,

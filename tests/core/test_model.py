@@ -69,6 +69,11 @@ VIP = ip_address("10.10.10.5")
             },
             "both agents have the same address",
         ),
+        (
+            {"virtual_ips": (VIP,), "pointers": {ip_address("10.10.20.5"): "5.x.test."}},
+            "5.x.test. is the pointer of 10.10.20.5, which is no virtual IP",
+        ),
+        ({"virtual_ips": (VIP,), "pointers": {VIP: "5.x"}}, "'5.x' is not an absolute, lower-case name"),
     ],
 )
 def test_a_pair_that_contradicts_itself_is_refused(contradiction: dict[str, Any], words: str) -> None:
@@ -146,6 +151,18 @@ def test_the_closest_zone_above_a_name_is_the_longest_run_of_its_last_labels(
     longest = max(above, key=len, default=None)
     expected = ".".join(longest) + "." if longest else None
     assert zone_of(".".join(labels) + ".", frozenset(".".join(zone) + "." for zone in zones)) == expected
+
+
+def test_a_pointer_is_at_the_usual_reverse_name_unless_its_zone_is_classless() -> None:
+    other = ip_address("10.10.20.5")
+    pair = Pair(
+        name="dma",
+        agents=(MAIN, BACKUP),
+        virtual_ips=(VIP, other),
+        pointers={other: "5.0-63.20.10.10.in-addr.arpa."},
+    )
+    assert pair.pointer(VIP) == "5.10.10.10.in-addr.arpa."
+    assert pair.pointer(other) == "5.0-63.20.10.10.in-addr.arpa."
 
 
 def test_an_address_knows_its_type_and_its_reverse_name() -> None:

@@ -90,6 +90,18 @@ def test_agent_name_moves_the_virtual_ip_as_the_faq_says() -> None:
     }
 
 
+def test_a_pointer_in_a_classless_zone_moves_there() -> None:
+    own = "5.0-63.10.10.10.in-addr.arpa."
+    pair = replace(AGENT_NAME, pointers={ip_address(V4): own})
+    current = records(pair, ("dma-backup.example.test.", V4), (own, "dma-main.example.test."))
+    found = plan(pair, "dma-backup.example.test.", current, ZONES | {"0-63.10.10.10.in-addr.arpa."})
+    assert [change.zone for change in found.changes] == ["0-63.10.10.10.in-addr.arpa."]
+    assert changes(found) == {
+        f"+ {own} PTR dma-backup.example.test.",
+        f"- {own} PTR dma-main.example.test.",
+    }
+
+
 def test_agent_name_adds_and_removes_in_one_change_a_zone() -> None:
     current = records(
         AGENT_NAME,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,34 @@ def test_report_to_a_pairs_file_writes_who_is_online(here: Site) -> None:
     refused = here.run("report", "dma", "dma-backup", "OFFLINE")
     assert refused.returncode == 1
     assert "report the other agent ONLINE" in refused.stderr
+
+
+def test_report_to_an_agent_of_another_source_is_refused(here: Site) -> None:
+    text = here.configuration.read_text()
+    path = f'{here.directory}/dma-main.status"'
+    here.configuration.write_text(
+        text.replace(f'type = "file", path = "{path}', f'type = "dms", path = "{path}')
+    )
+    done = here.run("report", "dma", "dma-main", "ONLINE")
+    assert done.returncode == 1
+    assert "has no status file; its source is of another type: nothing to report to" in done.stderr
+
+
+def test_init_prints_a_draft_from_each_agent_s_file(tmp_path: Path, here: Site) -> None:
+    for name in ("main", "backup"):
+        xml = '<DMS><Failover><VirtualIPs><VirtualIP address="10.10.10.5"/></VirtualIPs></Failover></DMS>'
+        (tmp_path / f"{name}.xml").write_text(xml)
+    done = here.run(
+        "init", "--dms", f"{tmp_path}/main.xml", "--dms", f"{tmp_path}/backup.xml", configured=False
+    )
+    assert done.returncode == 0
+    (pair,) = tomllib.loads(done.stdout)["pairs"]
+    assert pair["virtual_ips"] == ["10.10.10.5"]
+    paths = [agent["sources"][0]["path"] for agent in pair["agents"]]
+    assert paths == [f"{tmp_path}/main.xml", f"{tmp_path}/backup.xml"]
+
+
+def test_init_without_a_file_exits_with_64(here: Site) -> None:
+    done = here.run("init", configured=False)
+    assert done.returncode == 64
+    assert "--dms" in done.stderr

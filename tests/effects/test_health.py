@@ -28,7 +28,7 @@ from cryptography.x509.oid import NameOID
 from failover_dns.core.health import PRESETS, HttpAnswer, HttpSource, Rules, Tls, judge
 from failover_dns.core.model import Role
 from failover_dns.core.sources import MAX_BYTES
-from failover_dns.effects.health import MAX_HEADER_BYTES, MAX_PER_HOST, HttpClient, read_headers
+from failover_dns.effects.health import MAX_PER_HOST, HttpClient
 from failover_dns.effects.lane import Lane
 
 AGENT = "dma-main.example.test."
@@ -592,31 +592,6 @@ async def test_certificates_on_a_share_that_hangs_are_a_problem() -> None:
         for _ in range(2):  # the second is told of the same failure
             answer = await http.get(source("https://127.0.0.1:1"))
             assert "certificate files gave no answer" in (answer.problem or "")
-
-
-# Headers from files
-
-
-def test_header_values_come_from_files_without_white_space_around(tmp_path: Path) -> None:
-    (tmp_path / "token").write_bytes(b"Bearer abc\r\n")
-    assert read_headers({"Authorization": str(tmp_path / "token")}) == {"Authorization": "Bearer abc"}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\n", b"secret\nsecret", b"secret\xff", b"secret\x00", b"secret" * MAX_HEADER_BYTES],
-)
-def test_a_header_file_that_cannot_serve_is_named_and_not_shown(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "token"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match="token") as caught:
-        read_headers({"Authorization": str(path)})
-    assert "secret" not in str(caught.value)
-
-
-def test_a_header_file_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="cannot be read"):
-        read_headers({"Authorization": str(tmp_path / "token")})
 
 
 # A product

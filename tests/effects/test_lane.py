@@ -151,3 +151,25 @@ def test_a_call_that_returns_after_the_loop_has_closed_bothers_nobody() -> None:
     hung.set()
     thread.join()  # an exception in it would be a warning, and so an error
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("steps", range(5))
+async def test_a_caller_that_is_cancelled_just_as_the_answer_comes_stays_cancelled(steps: int) -> None:
+    # asyncio.wait_for of Python 3.11 gives the answer instead, and whoever ends all tasks waits for ever.
+    lane = Lane("test")
+    ended = threading.Event()
+
+    async def ask() -> None:
+        await lane.run(ended.set, deadline_s=5.0)
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(ask())
+    await asyncio.sleep(0)
+    ended.wait(5.0)
+    for _ in range(steps):  # the answer is on its way through the loop, a step at a time
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=2.0)
+    assert done
+    assert task.cancelled()
+    lane.close()

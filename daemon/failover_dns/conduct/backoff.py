@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from failover_dns.core.model import Change
@@ -44,6 +44,10 @@ class Backoff:
     def succeed(self, zone: str) -> None:
         """Forget what failed at `zone`."""
         self._failed.pop(zone, None)
+
+    def keep(self, zones: Container[str]) -> None:
+        """Forget what failed at any other zone: nothing lies there any more."""
+        self._failed = {zone: failed for zone, failed in self._failed.items() if zone in zones}
 
     def unreadable(self, *, now_s: float) -> frozenset[str]:
         """Return the zones that could not be read and are not due to be asked again."""

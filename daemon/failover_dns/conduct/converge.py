@@ -8,7 +8,7 @@ themselves, since the serials of servers that take updates each on their own can
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from failover_dns.conduct.zone import Server, Sitting
 from failover_dns.core.changelog import Converged, Intent, Shown, rfc3339
@@ -23,23 +23,23 @@ MOST_S = 1.0
 
 
 class Convergence:
-    """The servers of one zone, asked after each applied change."""
+    """The servers of one zone, asked after each applied change: those named here, and its NS set by `connect`."""
 
     def __init__(
         self,
-        named: Sequence[str],
+        named: Mapping[str, Server],
         connect: Callable[[str], Server],
         *,
         clock: Callable[[], Instant],
         deadline_s: float,
         watch_ns: bool = True,
     ) -> None:
-        self._named = tuple(named)
         self._connect = connect
         self._clock = clock
         self._deadline_s = deadline_s
         self._watch_ns = watch_ns
-        self._servers: dict[str, Server] = {}
+        self._named = tuple(named)
+        self._servers = dict(named)
 
     async def follow(self, seq: int, intent: Intent, sitting: Sitting, *, since: Instant) -> Converged:
         """Return when each server showed the intent's change; waits no longer than the deadline."""

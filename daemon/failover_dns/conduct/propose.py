@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from failover_dns.conduct.discover import ZoneBook
 from failover_dns.conduct.observe import Source, observe
 from failover_dns.conduct.view import Depth, Reader, View
 from failover_dns.conduct.walk import Walk
@@ -22,14 +23,14 @@ class Proposer:
         self,
         pair: Pair,
         sources: Sequence[Source],
-        zones: Mapping[str, Zone],
+        zones: ZoneBook | Mapping[str, Zone],
         *,
         clock: Callable[[], Instant],
         max_changes: int,
     ) -> None:
         self.pair = pair
-        self.zones = zones
-        self.reader = Reader(keys(pair), zones, clock=clock)
+        self.zones = zones if isinstance(zones, ZoneBook) else ZoneBook(zones)
+        self.reader = Reader(keys(pair), self.zones, clock=clock)
         self.sources = tuple(sources)
         self._clock = clock
         self._max_changes = max_changes
@@ -44,8 +45,7 @@ class Proposer:
 
     def plan(self, walk: Walk, decision: Move, view: View) -> tuple[Walk, Plan]:
         """Return the walk with its plan against `view`, guarded, and that plan."""
-        zones = frozenset(self.zones)
-        found = plan(self.pair, decision.to, view.records, zones, unread=frozenset(view.unread))
+        found = plan(self.pair, decision.to, view.records, view.zones, unread=frozenset(view.unread))
         guarded = guard(found, self.pair, view.records, max_changes=self._max_changes)
         problems = tuple(view.unread.values())
         walk = replace(walk, view=view, plan=guarded.plan, refusals=guarded.refusals, problems=problems)

@@ -23,7 +23,7 @@ from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Hold, Move
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Change, Instant, Pair, Plan, Record
-from failover_dns.core.outcome import Next, Outcome
+from failover_dns.core.outcome import Next, Outcome, Said
 from failover_dns.core.returns import Returns
 
 MAX_PLANS = 4
@@ -161,6 +161,9 @@ class Reconciler:
         """
         done = {zone: flight for zone, flight in self._flying.items() if flight.task.done()}
         self._flying = {zone: flight for zone, flight in self._flying.items() if zone not in done}
+        errors = [error for flight in done.values() if (error := flight.task.exception()) is not None]
+        if errors:
+            raise errors[0]
         outcomes = {zone: flight.task.result() for zone, flight in done.items()}
         now_s = self._clock().mono_s
         for zone, outcome in outcomes.items():
@@ -171,6 +174,8 @@ class Reconciler:
             else:
                 self._backoff.fail(zone, done[zone].change, now_s=now_s)
                 self._reader.forget(zone)
+            if outcome.answer.said is Said.DENIED:  # NOTAUTH, NOTZONE, or a primary of former days
+                self._proposer.zones.forget(zone)
         made = tuple(flight.change for flight in done.values())
         cause = next((flight.cause for flight in done.values()), None)
         return replace(walk, outcomes=outcomes, made=made, cause=cause)
@@ -200,6 +205,7 @@ class Reconciler:
         waiting = self._backoff.unreadable(now_s=now_s)
         skip = frozenset[str]() if wake.why is Why.RESYNC else waiting
         view = await self._reader.view(depth, skip=skip)
+        self._backoff.keep({*view.zones, *self._flying, OURSELVES})
         for zone in view.unread.keys() - skip:
             self._backoff.fail(zone, None, now_s=now_s)
         return view

@@ -80,7 +80,7 @@ class Transactions:
         clock: Callable[[], Instant],
         writer: str,
         open_intents: Iterable[tuple[int, Intent]] = (),
-        follow: Mapping[str, Follow] | None = None,
+        follow: Callable[[str], Follow] | None = None,
         tell: Callable[[Converged], None] = lambda _: None,
     ) -> None:
         self._log = log
@@ -89,7 +89,7 @@ class Transactions:
         self._writer = writer
         self._open = dict(open_intents)
         self._in_flight: set[int] = set()
-        self._follow = follow or {}
+        self._follow = follow
         self._tell = tell
         self._following: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._flights: set[asyncio.Task[None]] = set()
@@ -165,6 +165,14 @@ class Transactions:
             if intent.pair not in known:
                 await self._recover(seq, intent, None)
 
+    async def close(self) -> None:
+        """Let go of the servers that are still being followed: what they show later is told of by nobody."""
+        following = [task for task in self._following.values() if not task.done()]
+        for task in following:
+            task.cancel()
+        if following:
+            await asyncio.wait(following)
+
     async def _drive(
         self, seq: int, intent: Intent, sitting: Sitting, story: Story, first: Sequence[asyncio.Task[Outcome]]
     ) -> Outcome:
@@ -181,9 +189,9 @@ class Transactions:
 
     def _watch(self, seq: int, intent: Intent, sitting: Sitting, since: Instant) -> None:
         """Watch the zone's servers converge, in the background; a newer change of the same pair replaces it."""
-        follow = self._follow.get(intent.zone)
-        if follow is None:
+        if self._follow is None:
             return
+        follow = self._follow(intent.zone)
         of = (intent.pair, intent.zone)
         before = self._following.get(of)
         if before is not None:

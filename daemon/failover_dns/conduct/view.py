@@ -7,14 +7,18 @@ where it no longer holds. That saves a switch the reading before it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import TypeVar
 
+from failover_dns.conduct.discover import ZoneBook
 from failover_dns.conduct.zone import Sitting, Zone
 from failover_dns.core.errors import FailoverDnsError, ReadError
 from failover_dns.core.model import Instant, Key, Records, RRset
 from failover_dns.core.plan import zone_for
+
+T = TypeVar("T")
 
 
 class Depth(IntEnum):
@@ -31,8 +35,12 @@ ANEW_S = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The records of the zones that could be read, where they were, and why the others could not."""
+    """The records of the zones that could be read, where they were, and why the others could not.
 
+    `zones` are all of them. A name whose zone is not known is a zone of its own, which could not be read.
+    """
+
+    zones: frozenset[str]
     records: Records
     sittings: Mapping[str, Sitting]
     unread: Mapping[str, ReadError]
@@ -51,21 +59,20 @@ class _Known:
 class Reader:
     """Reads the records of one pair, zone by zone, and keeps what it read."""
 
-    def __init__(
-        self, keys: Iterable[Key], zones: Mapping[str, Zone], *, clock: Callable[[], Instant]
-    ) -> None:
-        self._zones = zones
+    def __init__(self, keys: Iterable[Key], book: ZoneBook, *, clock: Callable[[], Instant]) -> None:
+        self._keys = tuple(keys)
+        self._book = book
         self._clock = clock
-        self._keys: dict[str, list[Key]] = {}
-        for key in keys:
-            self._keys.setdefault(zone_for(key.name, frozenset(zones)), []).append(key)
+        self._zones: dict[str, Zone] = {}
+        self._unfound: dict[str, ReadError] = {}
+        self._lying: dict[str, tuple[Key, ...]] = {}
         self._known: dict[str, _Known] = {}
         self._unread: dict[str, ReadError] = {}
 
     @property
     def zones(self) -> frozenset[str]:
         """The zones that the pair's records lie in."""
-        return frozenset(self._keys)
+        return frozenset(self._lying)
 
     @property
     def read_zones(self) -> frozenset[str]:
@@ -73,17 +80,20 @@ class Reader:
         return frozenset(self._known)
 
     async def view(self, depth: Depth, *, skip: frozenset[str] = frozenset()) -> View:
-        """Return what the zones hold; what is not known is always read.
+        """Return what the zones hold; what is not known is always found and read.
 
         At depth CHANGED a zone is read anew if its serial says that something changed, at ANEW in any case.
         Zones in `skip` that could not be read last time are not asked: they stay unread.
         """
-        spared = skip & self._unread.keys()
-        await asyncio.gather(*(self._renew(zone, depth) for zone in self._keys if zone not in spared))
+        spared = skip & (self._unread.keys() | self._unfound.keys())
+        await self._find(spared if depth is not Depth.KNOWN else spared | self._known.keys())
+        spared &= self._unread.keys()  # what lies elsewhere now was not asked for before
+        await asyncio.gather(*(self._renew(zone, depth) for zone in self._zones.keys() - spared))
         return View(
+            zones=self.zones,
             records={key: rrset for known in self._known.values() for key, rrset in known.records.items()},
             sittings={zone: known.sitting for zone, known in self._known.items()},
-            unread=dict(self._unread),
+            unread={**self._unread, **self._unfound},
         )
 
     def learn(self, zone: str, records: Records | None) -> None:
@@ -97,6 +107,23 @@ class Reader:
         """Let the next view read `zone` anew."""
         self._known.pop(zone, None)
 
+    async def _find(self, settled: frozenset[str] | set[str]) -> None:
+        """Look up where the pair's names lie, but for those in `settled` zones."""
+        where = {key.name: zone for zone, keys in self._lying.items() for key in keys}
+        asked = {key.name for key in self._keys if where.get(key.name) not in settled}
+        if not asked:
+            return
+        found, unfound = await self._book.at(asked)
+        stay = {where[key.name] for key in self._keys if key.name not in asked}
+        self._zones = {**_only(self._zones, stay), **found}
+        self._unfound = {**_only(self._unfound, stay), **unfound}
+        lying = _by_zone(self._keys, frozenset((*self._zones, *self._unfound)))
+        same = {zone for zone, keys in lying.items() if self._lying.get(zone) == keys and zone in self._zones}
+        self._lying = lying
+        self._zones = _only(self._zones, lying)
+        self._known = _only(self._known, same)
+        self._unread = _only(self._unread, same)
+
     async def _renew(self, zone: str, depth: Depth) -> None:
         known = self._known.get(zone)
         if known is not None and depth is Depth.KNOWN:
@@ -108,6 +135,8 @@ class Reader:
         if known.serial is None or self._clock().mono_s >= known.until_s:
             return True
         try:
+            if known.sitting not in await self._zones[zone].located():
+                return True
             return await self._zones[zone].serial(known.sitting) != known.serial
         except FailoverDnsError:
             return True
@@ -118,8 +147,20 @@ class Reader:
         until_s = self._clock().mono_s + ANEW_S
         try:
             # The serial comes first: what changes between the two is then seen at the next audit.
-            sitting, serial, found = await self._zones[zone].survey(self._keys[zone])
+            sitting, serial, found = await self._zones[zone].survey(self._lying[zone])
         except ReadError as error:
             self._unread[zone] = error
         else:
             self._known[zone] = _Known(sitting, found, serial, until_s)
+
+
+def _by_zone(keys: Iterable[Key], zones: frozenset[str]) -> dict[str, tuple[Key, ...]]:
+    found: dict[str, tuple[Key, ...]] = {}
+    for key in keys:
+        zone = zone_for(key.name, zones)
+        found[zone] = (*found.get(zone, ()), key)
+    return found
+
+
+def _only(zones: Mapping[str, T], names: Container[str]) -> dict[str, T]:
+    return {name: value for name, value in zones.items() if name in names}

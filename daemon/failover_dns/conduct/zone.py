@@ -1,7 +1,8 @@
 """One zone as its primaries serve it: RRsets read from it, changes sent to it.
 
 One primary is asked for a whole transaction, so a `Sitting` is taken from the zone and used to its end. The
-next primary has its turn only when the one before did not answer.
+next primary has its turn only when the one before did not answer. Where none is configured the zone's SOA says
+which one it is (RFC 1035 3.3.13, RFC 2136 4.3), and is asked for anew when that one is of no use.
 """
 
 from __future__ import annotations
@@ -31,6 +32,26 @@ class Server(Protocol):
 
     async def exchange(self, wire: bytes, *, deadline_s: float) -> bytes:
         """Return the answer; UnsentError or SilentError if there is none within `deadline_s`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A primary that was found: the name that the SOA gives, and the server."""
+
+    name: str
+    server: Server
+
+
+class Locator(Protocol):
+    """Finds the primaries of zones (`conduct.discover`)."""
+
+    async def locate(self, zone: str) -> Located:
+        """Return the primary of `zone`; ReadError if it is not found. The same server is the same object."""
+        ...
+
+    def forget(self, zone: str) -> None:
+        """Ask anew next time."""
         ...
 
 
@@ -113,9 +134,12 @@ SERIAL_S = 1.0
 
 
 class Zone:
-    """A zone, its primaries in the order of preference, and the one that answered last."""
+    """A zone, its primaries in the order of preference, and the one that answered last.
 
-    def __init__(
+    Without `primaries` there is one, which `locator` finds when it is first needed.
+    """
+
+    def __init__(  # noqa: PLR0913 - what an operator says of a zone
         self,
         name: str,
         primaries: Sequence[Server],
@@ -123,10 +147,15 @@ class Zone:
         *,
         deadline_s: float,
         serial_s: float = SERIAL_S,
+        locator: Locator | None = None,
     ) -> None:
+        if not primaries and locator is None:
+            raise ValueError(f"zone {name} has no primaries and nobody to find them")
         self.name = name
         self.key = key
+        self._deadline_s = deadline_s
         self._sittings = [Sitting(name, primary, key, deadline_s) for primary in primaries]
+        self._locator = None if primaries else locator
         self._first = 0
         self._serial_s = serial_s
         self._serials: dict[Sitting, tuple[float, asyncio.Task[Soa]]] = {}
@@ -138,8 +167,19 @@ class Zone:
 
     @property
     def sittings(self) -> tuple[Sitting, ...]:
-        """The zone at each of its primaries, in the order of preference."""
+        """The zone at each of its primaries, in the order of preference, as far as they are known."""
         return tuple(self._sittings)
+
+    async def located(self) -> tuple[Sitting, ...]:
+        """Return `sittings` once the primary is found; ReadError if it is not. Asks nothing within its life."""
+        if self._locator is not None:
+            await self._locate(self._locator)
+        return self.sittings
+
+    def forget(self) -> None:
+        """Ask anew, next time, which server the primary is; one that is configured stays."""
+        if self._locator is not None:
+            self._locator.forget(self.name)
 
     async def serial(self, sitting: Sitting) -> int:
         """Return the serial at `sitting`, asked for lately; raises what reading raises."""
@@ -170,6 +210,8 @@ class Zone:
         return sitting, serial, found
 
     async def _at_first(self, call: Callable[[Sitting], Awaitable[T]]) -> tuple[Sitting, T]:
+        if self._locator is not None:
+            return await self._at_located(self._locator, call)
         problems: list[FailoverDnsError] = []
         for turn in range(len(self._sittings)):
             index = (self._first + turn) % len(self._sittings)
@@ -182,3 +224,34 @@ class Zone:
             return self._sittings[index], found
         what = "; ".join(problem.what for problem in problems)
         raise ReadError(f"zone {self.name}: no primary answers: {what}", problems[0].cure)
+
+    async def _at_located(
+        self, locator: Locator, call: Callable[[Sitting], Awaitable[T]]
+    ) -> tuple[Sitting, T]:
+        """Call at the primary that was found; if it is of no use, at the one that is found now, if another."""
+        name, sitting = await self._locate(locator)
+        try:
+            return sitting, await call(sitting)
+        except (ReadError, UnsentError, SilentError) as error:
+            locator.forget(self.name)
+            name_now, now = await self._locate(locator)
+            if now is sitting:
+                raise self._useless(name, error) from error
+        try:
+            return now, await call(now)
+        except (ReadError, UnsentError, SilentError) as error:
+            locator.forget(self.name)
+            raise self._useless(name_now, error) from error
+
+    async def _locate(self, locator: Locator) -> tuple[str, Sitting]:
+        located = await locator.locate(self.name)
+        if not self._sittings or self.sitting.primary is not located.server:
+            self._sittings = [Sitting(self.name, located.server, self.key, self._deadline_s)]
+            self._serials.clear()
+        return located.name, self.sitting
+
+    def _useless(self, primary: str, error: FailoverDnsError) -> ReadError:
+        what = f"zone {self.name}: its SOA names {primary} as its primary: {error.what}"
+        own = "" if isinstance(error, UnsentError | SilentError) else f"{error.cure}; "
+        elsewhere = 'if updates go elsewhere (a hidden primary), write primaries = ["..."] into its [[zones]]'
+        return ReadError(what, own + elsewhere)

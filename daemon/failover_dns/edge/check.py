@@ -10,32 +10,36 @@ import argparse
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import asdict, dataclass
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import assert_never
 
+from failover_dns.conduct.discover import ZoneBook
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.zone import Sitting
+from failover_dns.core.dms import DmsSource
 from failover_dns.core.errors import FailoverDnsError
-from failover_dns.core.model import Key, Role
+from failover_dns.core.health import HttpSource
+from failover_dns.core.holding import HoldingSource
+from failover_dns.core.keepalived import KeepalivedSource
+from failover_dns.core.model import Key, Observation, Role, zone_of
 from failover_dns.core.outcome import Said
-from failover_dns.core.plan import writable_keys, zone_for
+from failover_dns.core.plan import writable_keys
+from failover_dns.core.sources import FileSource
 from failover_dns.edge import wiring
+from failover_dns.edge.classless import delegations
+from failover_dns.edge.findings import Finding
 from failover_dns.edge.settings.load import load
 from failover_dns.edge.settings.loaded import Loaded
+from failover_dns.edge.settings.reads import FailoverLog, FailoverStatus, Reads, What
 from failover_dns.edge.words import OK, WRONG
+from failover_dns.effects.addresses import Interfaces, carriers, interfaces_up, registration
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was checked."""
-
-    ok: bool
-    what: str
-    cure: str = ""
-
-    def __str__(self) -> str:
-        return f"{'ok   ' if self.ok else 'WRONG'}  {self.what}" + (f"; {self.cure}" if self.cure else "")
+POWERSHELL_S = 30.0
+"""It takes seconds to start on a machine that has just booted."""
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -57,14 +61,15 @@ async def _findings(loaded: Loaded) -> AsyncIterator[Finding]:
     yield _state_dir(loaded.state_dir)
     async with wiring.previews(loaded) as paths:
         for path in paths:
-            for finding in await _sources(path):
+            for finding in await _sources(path, loaded.sources[path.pair.name]):
                 yield finding
+        for finding in registrations(loaded, sys.platform):
+            yield finding
         zones = paths[0].zones
-        wanted = _keys_by_zone(loaded, zones)
-        for name, zone in zones.items():
-            for sitting in zone.sittings:
-                for finding in await _primary(sitting, wanted.get(name, ())):
-                    yield finding
+        async for finding in delegations(loaded, zones):
+            yield finding
+        async for finding in _zones(loaded, zones):
+            yield finding
 
 
 def _state_dir(directory: Path) -> Finding:
@@ -78,28 +83,96 @@ def _state_dir(directory: Path) -> Finding:
     )
 
 
-async def _sources(path: Proposer) -> Iterator[Finding]:
+async def _sources(path: Proposer, reads: Iterable[Reads]) -> list[Finding]:
     walk = await path.decide()
-    return (
-        Finding(
-            ok=seen.role is not Role.UNKNOWN,
-            what=f"pair {path.pair.name}: {agent} is {seen.role} by {seen.source}: {seen.reason}",
-            cure="while it is UNKNOWN this agent moves nothing" if seen.role is Role.UNKNOWN else "",
+    whats = {found.agent: [source.what for source in found.sources] for found in reads}
+    findings = [
+        _source(path.pair.name, seen, whats.get(agent) or whats[None]) for agent, seen in walk.seen.items()
+    ]
+    asked = [what for found in whats.values() for what in found if isinstance(what, HttpSource)]
+    return findings + [
+        Finding(ok=True, what=f"pair {path.pair.name}: {what.label} is asked, though {warning}")
+        for what in asked
+        for warning in what.warnings
+    ]
+
+
+def _source(pair: str, seen: Observation, whats: Sequence[What]) -> Finding:
+    what = f"pair {pair}: {seen.agent} is {seen.role} by {seen.source}: {seen.reason}"
+    if seen.role is not Role.UNKNOWN:
+        return Finding(ok=True, what=what)
+    if any(isinstance(one, KeepalivedSource) for one in whats):
+        return Finding(ok=True, what=f"{what}: its log tells more")
+    cures = dict.fromkeys(map(_cure, whats))
+    return Finding(ok=False, what=what, cure=f"{', '.join(cures)}; until then this agent moves nothing")
+
+
+def _cure(what: What) -> str:
+    match what:
+        case FileSource():
+            return "have the agent's script write it, or write it with `failover-dns report`"
+        case HttpSource():
+            return "ask it with `curl -v` from this host"
+        case DmsSource():
+            return "open it under the daemon's account and look at its Failover"
+        case FailoverLog() | FailoverStatus():
+            return "wait for what the next switch writes into it, or put a DMS.xml before it"
+        case HoldingSource():
+            return "give the agent another source beside its addresses"
+        case KeepalivedSource():
+            return "look at what the running daemon logs"
+        case _:
+            assert_never(what)
+
+
+def registrations(
+    loaded: Loaded,
+    platform: str,
+    *,
+    run: Callable[[Sequence[str]], str] | None = None,
+    interfaces: Callable[[], Interfaces] = interfaces_up,
+) -> Iterator[Finding]:
+    """Return the interfaces with a virtual IP whose addresses Windows registers by itself."""
+    if platform != "win32":
+        return
+    moving = {ip for pair in loaded.pairs for ip in pair.virtual_ips}
+    carrying = carriers(moving, interfaces())
+    if carrying:
+        for found in registration(run or _printed, platform, carrying):
+            yield Finding(ok=False, what=found.what, cure=found.cure)
+
+
+def _printed(command: Sequence[str]) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed command of the system's
+            command, capture_output=True, text=True, check=True, timeout=POWERSHELL_S
         )
-        for agent, seen in walk.seen.items()
-    )
+    except subprocess.SubprocessError as error:
+        raise OSError(str(error)) from error
+    return done.stdout
 
 
-def _keys_by_zone(loaded: Loaded, zones: Iterable[str]) -> dict[str, tuple[Key, ...]]:
-    found: dict[str, tuple[Key, ...]] = {}
-    for pair in loaded.pairs:
-        for key in writable_keys(pair):
-            zone = zone_for(key.name, frozenset(zones))
-            found[zone] = (*found.get(zone, ()), key)
-    return found
+async def _zones(loaded: Loaded, book: ZoneBook) -> AsyncIterator[Finding]:
+    """Check every zone that is configured or needed, at each of its primaries."""
+    keys = [key for pair in loaded.pairs for key in writable_keys(pair)]
+    found, unfound = await book.at(key.name for key in keys)
+    for error in unfound.values():
+        yield Finding(ok=False, what=error.what, cure=error.cure)
+    wanted: dict[str | None, list[Key]] = {}
+    for key in keys:
+        wanted.setdefault(zone_of(key.name, frozenset(found)), []).append(key)
+    for name, zone in {**book, **found}.items():
+        try:
+            sittings = await zone.located()
+        except FailoverDnsError as error:
+            yield Finding(ok=False, what=f"zone {name}: {error.what}", cure=error.cure)
+            continue
+        for sitting in sittings:
+            for finding in await _primary(sitting, wanted.get(name, ())):
+                yield finding
 
 
-async def _primary(sitting: Sitting, wanted: tuple[Key, ...]) -> list[Finding]:
+async def _primary(sitting: Sitting, wanted: Sequence[Key]) -> list[Finding]:
     where = f"zone {sitting.zone} at {sitting.primary}"
     answer = await sitting.prove(())
     if answer.said is not Said.DONE:

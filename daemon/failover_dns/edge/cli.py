@@ -31,6 +31,7 @@ HANDLERS = {
     "report": "failover_dns.edge.reports",
     "grants": "failover_dns.edge.grants",
     "watch": "failover_dns.edge.watching",
+    "init": "failover_dns.edge.initial",
 }
 """The module that carries a command out, by a function of the command's name."""
 
@@ -83,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--since", metavar="WHEN", help="only lines since a time (RFC 3339) or an age (15m, 2h, 3d)"
     )
-    add.add_argument("--event", choices=("intent", "outcome", "converged", "repaired"), help="only lines of this event")
+    add.add_argument(
+        "--event", choices=("intent", "outcome", "converged", "repaired"), help="only lines of this event"
+    )
     mode = add.add_mutually_exclusive_group()
     mode.add_argument("--follow", action="store_true", help="go on with lines as they are written")
     mode.add_argument(
@@ -105,6 +108,15 @@ def parser() -> argparse.ArgumentParser:
         "--server", required=True, choices=("bind", "knot", "powerdns", "ad"), help="whose words"
     )
     _configured(add)
+
+    add = _command(commands, "init", "print a configuration drafted from the agents' DMS.xml")
+    add.add_argument(
+        "--dms",
+        metavar="FILE",
+        action="append",
+        required=True,
+        help="an agent's DMS.xml; give it twice for both agents'",
+    )
 
     add = _command(commands, "report", "write an agent's status file, for scripts")
     add.add_argument("pair", metavar="PAIR", help="the pair's name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Pair, Role
 from failover_dns.core.roles import fold
 from failover_dns.core.sources import FileSource
-from failover_dns.edge import wiring
+from failover_dns.edge.settings.choice import chosen
 from failover_dns.edge.settings.load import load
+from failover_dns.edge.settings.reads import Reads
 from failover_dns.edge.words import OK
 from failover_dns.effects import clock
 from failover_dns.effects.report import UnwritableError, write_status
@@ -20,7 +22,7 @@ from failover_dns.effects.report import UnwritableError, write_status
 
 def report(arguments: argparse.Namespace) -> int:
     """Write the status file of one agent."""
-    loaded = wiring.chosen(load(arguments.config and Path(arguments.config), os.environ), [arguments.pair])
+    loaded = chosen(load(arguments.config and Path(arguments.config), os.environ), [arguments.pair])
     (pair,) = loaded.pairs
     agent, role = _agent(pair, arguments.agent), _role(arguments.role)
     source = _file_of(agent, role, loaded.sources[pair.name])
@@ -50,9 +52,11 @@ def _role(text: str) -> Role:
         raise FailoverDnsError(f"{text} is not a role", "say ONLINE, OFFLINE, SWITCHING or UNKNOWN") from None
 
 
-def _file_of(agent: str, role: Role, sources: tuple[FileSource, ...]) -> FileSource:
+def _file_of(agent: str, role: Role, reads: Iterable[Reads]) -> FileSource:
     """Return the agent's own file, or the pair's in a form that can only say who is online."""
-    for source in sources:
+    for source in (source.what for found in reads for source in found.sources):
+        if not isinstance(source, FileSource):
+            continue
         if source.agent == agent:
             return source
         if agent in source.names.values():

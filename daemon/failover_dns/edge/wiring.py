@@ -5,27 +5,31 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
-from failover_dns.conduct.observe import FromFile
+from failover_dns.conduct.converge import Convergence
+from failover_dns.conduct.discover import Finder, Mnames, ZoneBook
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.reconcile import Reconciler
-from failover_dns.conduct.transaction import LOCK_S, Transactions
+from failover_dns.conduct.transaction import LOCK_S, Follow, Transactions
 from failover_dns.conduct.zone import Zone
-from failover_dns.core.sources import FileSource
-from failover_dns.edge.settings import loaded as configured
+from failover_dns.core.changelog import Converged
+from failover_dns.core.returns import Returns
+from failover_dns.edge import adapters
+from failover_dns.edge.servers import Servers
+from failover_dns.edge.settings.choice import chosen
+from failover_dns.edge.settings.keys import TsigKey
 from failover_dns.edge.settings.loaded import Loaded
-from failover_dns.edge.settings.problems import ConfigurationError, Problem
+from failover_dns.edge.settings.values import Server
 from failover_dns.effects import clock
 from failover_dns.effects.changelog import ChangeLog, last_moves, open_intents
-from failover_dns.effects.files import StatusFile
 from failover_dns.effects.lane import Lane
 from failover_dns.effects.lock import StateLock
-from failover_dns.effects.primary import Primary
 from failover_dns.wire.keys import tsig_key
+
+__all__ = ["Works", "chosen", "previews", "works", "writer"]
 
 LOCK_NAME = "lock"
 
@@ -34,46 +38,21 @@ LOCK_NAME = "lock"
 class Works:
     """What a configuration was made into."""
 
+    proposers: tuple[Proposer, ...]
     reconcilers: tuple[Reconciler, ...]
     transactions: Transactions
-
-
-def chosen(loaded: Loaded, names: Iterable[str]) -> Loaded:
-    """Return the configuration with only the pairs of these names, all if there are none."""
-    wanted = set(names)
-    known = {pair.name for pair in loaded.pairs}
-    if wanted - known:
-        raise ConfigurationError(
-            Problem(
-                where=str(loaded.path),
-                what=f"no pair is called {name}",
-                cure=f"the pairs are: {', '.join(sorted(known))}",
-            )
-            for name in sorted(wanted - known)
-        )
-    return replace(loaded, pairs=tuple(p for p in loaded.pairs if not wanted or p.name in wanted))
-
-
-def pairs_by_file(loaded: Loaded) -> dict[str, list[str]]:
-    """Return the pairs that each status file speaks of."""
-    found: dict[str, list[str]] = {}
-    for pair in loaded.pairs:
-        for source in loaded.sources[pair.name]:
-            found.setdefault(source.path, []).append(pair.name)
-    return found
 
 
 @asynccontextmanager
 async def previews(loaded: Loaded) -> AsyncIterator[tuple[Proposer, ...]]:
     """Open what it takes to look, decide, read and plan; none of it can change anything."""
     async with AsyncExitStack() as stack:
-        zones = {zone.name: await _zone(zone, loaded, stack) for zone in loaded.zones}
-        lanes: dict[Path, Lane] = {}
-        stack.callback(_close_all, lanes)
+        zones = await _zones(loaded, Servers(stack))
+        sources = await stack.enter_async_context(adapters.opened(loaded))
         yield tuple(
             Proposer(
                 pair,
-                sources(loaded.sources[pair.name], lanes),
+                sources(pair.name),
                 zones,
                 clock=clock.now,
                 max_changes=loaded.max_changes,
@@ -83,16 +62,20 @@ async def previews(loaded: Loaded) -> AsyncIterator[tuple[Proposer, ...]]:
 
 
 @asynccontextmanager
-async def works(loaded: Loaded) -> AsyncIterator[Works]:
-    """Open everything that it takes to change DNS.
+async def works(
+    loaded: Loaded, *, converged: Callable[[Converged], None] | None = None
+) -> AsyncIterator[Works]:
+    """Open everything that it takes to change DNS; `converged` is told when a zone's servers show a change.
 
-    Raises JournalError if the change log cannot be opened, LockBusyError if another process keeps the lock.
+    Without `converged` nobody waits for them. Raises JournalError if the change log cannot be opened,
+    LockBusyError if another process keeps the lock.
     """
     async with AsyncExitStack() as stack:
         proposers = await stack.enter_async_context(previews(loaded))
-        transactions = await _transactions(loaded, stack)
+        transactions = await _transactions(loaded, stack, converged)
         moves = last_moves(loaded.state_dir, {pair.name for pair in loaded.pairs})
         yield Works(
+            proposers=proposers,
             reconcilers=tuple(
                 Reconciler(
                     proposer,
@@ -100,6 +83,7 @@ async def works(loaded: Loaded) -> AsyncIterator[Works]:
                     clock=clock.now,
                     rng=random.Random(),  # noqa: S311 - spreads timers, guards no secret
                     last_online=moves[name].online if (name := proposer.pair.name) in moves else None,
+                    returns=Returns(limit=loaded.drift.limit, window_s=loaded.drift.window_s),
                 )
                 for proposer in proposers
             ),
@@ -107,41 +91,76 @@ async def works(loaded: Loaded) -> AsyncIterator[Works]:
         )
 
 
-def sources(wanted: Iterable[FileSource], lanes: dict[Path, Lane]) -> list[FromFile]:
-    """Return the sources; files of one directory share a lane, since they hang together."""
-    found = []
-    for source in wanted:
-        directory = Path(source.path).parent
-        lane = lanes.setdefault(directory, Lane(f"files in {directory}"))
-        found.append(FromFile(source, StatusFile(source.path, run=lane.run), clock.now))
-    return found
+async def _zones(loaded: Loaded, servers: Servers) -> ZoneBook:
+    discovery = loaded.discovery
+    finder = mnames = None
+    if discovery is not None or not all(zone.primaries for zone in loaded.zones):
+        finder = Finder(await servers.resolvers(loaded), clock=clock.now)
+        mnames = Mnames(finder, servers.connect)
 
-
-def _close_all(lanes: dict[Path, Lane]) -> None:
-    for lane in lanes.values():
-        lane.close()
-
-
-async def _zone(zone: configured.Zone, loaded: Loaded, stack: AsyncExitStack) -> Zone:
-    key = tsig_key(zone.key.name, zone.key.secret.get_secret_value(), zone.key.algorithm)
-    primaries = []
-    for server in zone.primaries:
-        lane = Lane(f"look-up of {server.host}")
-        stack.callback(lane.close)
-        primaries.append(
-            await stack.enter_async_context(Primary(str(server.host), server.port, run=lane.run))
+    def opened(name: str, key: TsigKey, primaries: Iterable[Server] = ()) -> Zone:
+        return Zone(
+            name,
+            [servers.connect(str(server.host), server.port) for server in primaries],
+            tsig_key(key.name, key.secret.get_secret_value(), key.algorithm),
+            deadline_s=loaded.timings.deadline_s,
+            locator=mnames,
         )
-    return Zone(zone.name, primaries, key, deadline_s=loaded.timings.deadline_s)
+
+    configured = {zone.name: opened(zone.name, zone.key, zone.primaries) for zone in loaded.zones}
+    if discovery is None:
+        return ZoneBook(configured)
+    return ZoneBook(configured, finder, lambda name: opened(name, discovery))
 
 
-async def _transactions(loaded: Loaded, stack: AsyncExitStack) -> Transactions:
+async def _transactions(
+    loaded: Loaded, stack: AsyncExitStack, converged: Callable[[Converged], None] | None
+) -> Transactions:
     lane = Lane("change log")
     stack.callback(lane.close)
     lock = StateLock(loaded.state_dir / LOCK_NAME)
     async with lock.held(deadline_s=LOCK_S):
         log = await stack.enter_async_context(ChangeLog(loaded.state_dir, clock=clock.now, run=lane.run))
         waiting = open_intents(loaded.state_dir)
-    return Transactions(log, lock, clock=clock.now, writer=writer(), open_intents=waiting)
+    following = _Following(loaded, Servers(stack)) if converged else None
+    transactions = Transactions(
+        log,
+        lock,
+        clock=clock.now,
+        writer=writer(),
+        open_intents=waiting,
+        follow=following,
+        tell=converged or (lambda _: None),
+    )
+    stack.push_async_callback(transactions.close)
+    return transactions
+
+
+class _Following:
+    """Who asks each zone's servers for a change; made when a zone is first changed."""
+
+    def __init__(self, loaded: Loaded, servers: Servers) -> None:
+        self._zones = {zone.name: zone for zone in loaded.zones}
+        self._deadline_s = loaded.timings.converge_s
+        self._servers = servers
+        self._made: dict[str, Follow] = {}
+
+    def __call__(self, zone: str) -> Follow:
+        if zone not in self._made:
+            configured = self._zones.get(zone)
+            named = (
+                [self._servers.connect(str(s.host), s.port) for s in configured.secondaries]
+                if configured
+                else []
+            )
+            self._made[zone] = Convergence(
+                {str(server): server for server in named},
+                lambda name: self._servers.connect(name.rstrip(".")),
+                clock=clock.now,
+                deadline_s=self._deadline_s,
+                watch_ns=configured.watch_ns if configured else True,
+            ).follow
+        return self._made[zone]
 
 
 def writer() -> str:

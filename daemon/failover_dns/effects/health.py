@@ -14,10 +14,9 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -50,8 +49,6 @@ MAX_LOOKUPS = 32
 """Threads that look names up at the same time."""
 
 MAX_REDIRECTS = 3
-
-MAX_HEADER_BYTES = 8 * 1024
 
 KEEP_ALIVE_S = 30.0
 NAMES_KEPT_S = 30
@@ -181,27 +178,6 @@ class HttpClient:
             raise _UnusableError(f"its certificate files gave no answer within {FILES_S:g} s") from None
         finally:
             lane.close()
-
-
-def read_headers(files: Mapping[str, str]) -> dict[str, str]:
-    """Return each header's value from its file, without white space around it; blocks.
-
-    ValueError says which file cannot serve, and never what is in it.
-    """
-    found = {}
-    for name, path in files.items():
-        try:
-            with Path(path).open("rb") as file:
-                content = file.read(MAX_HEADER_BYTES + 1)
-            value = content.decode("ascii").strip()
-        except OSError as error:
-            raise ValueError(f"{name}: {path} cannot be read ({error.strerror}); correct it") from None
-        except UnicodeDecodeError:
-            raise ValueError(f"{name}: {path} holds more than ASCII; write the value anew") from None
-        if not value or not value.isprintable() or len(content) > MAX_HEADER_BYTES:
-            raise ValueError(f"{name}: {path} must hold one line of at most {MAX_HEADER_BYTES} bytes")
-        found[name] = value
-    return found
 
 
 def _expire(deadline: asyncio.Timeout, due: float, timeout_s: float) -> None:

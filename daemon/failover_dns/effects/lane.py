@@ -40,8 +40,11 @@ class Lane:
         future: asyncio.Future[T] = loop.create_future()
         self._start()
         self._calls.put(lambda: _carry_out(call, loop, future))
+        future.add_done_callback(_take_in)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), deadline_s)
+            # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with the answer.
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.shield(future)
         except TimeoutError:
             if future.done():
                 return future.result()  # it ended with the deadline, or the time-out is its own
@@ -65,6 +68,12 @@ class Lane:
             if call is _end:
                 return
             call()
+
+
+def _take_in(future: asyncio.Future[Any]) -> None:
+    """Look at the error of a call whose caller may be gone, so that nobody is warned of it."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _end() -> None:

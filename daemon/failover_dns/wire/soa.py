@@ -58,6 +58,26 @@ def read_soa(query: dns.message.Message, wire: bytes, signer: dns.tsig.Key | Non
     raise ReadError(f"{where}: the answer has none", "is this a server of the zone?")
 
 
+def read_apex(query: dns.message.Message, wire: bytes) -> Soa | None:
+    """Return the SOA at the very name asked for, None if no zone begins there; ReadError if nothing is said.
+
+    A referral says nothing: there is a zone below, which whoever answered does not follow (RFC 2308 2.2).
+    """
+    name = query.question[0].name
+    where = f"reading {name} SOA"
+    message = _said(where, hear_unsigned(query, wire))
+    if message.flags & dns.flags.TC or _is_referral(message):
+        raise ReadError(f"{where}: the answer is a part or a referral", "is this a resolver?")
+    rrset = message.get_rrset(message.answer, name, dns.rdataclass.IN, dns.rdatatype.SOA)
+    return None if rrset is None else _soa(rrset)
+
+
+def _is_referral(message: dns.message.Message) -> bool:
+    types = {rrset.rdtype for rrset in message.authority}
+    referring = dns.rdatatype.NS in types and dns.rdatatype.SOA not in types
+    return referring and not message.answer and not message.flags & dns.flags.AA
+
+
 def _said(where: str, heard: Heard) -> dns.message.Message:
     if heard.message is None:
         raise ReadError(f"{where}: {heard.problem}", heard.cure)

@@ -9,10 +9,11 @@ from hypothesis import given
 
 from failover_dns.core.plan import names
 from failover_dns.edge.settings.checks import published
-from failover_dns.edge.settings.draft import SettingsDraft, pairs
+from failover_dns.edge.settings.draft import SettingsDraft, networks, pairs
 from failover_dns.edge.settings.load import ConfigurationError, read_tables
 from failover_dns.edge.settings.problems import Loc
 from failover_dns.edge.settings.schema import Settings
+from tests.edge.settings.kinds import kinds
 from tests.edge.settings.test_load import GONE, PATH, problems, put, put_at, read, tables
 
 WORDS = st.sampled_from(
@@ -34,6 +35,19 @@ WORDS = st.sampled_from(
         "file",
         "ONLINE",
         "hmac-sha512",
+        "http://10.10.10.1/",
+        "https://10.10.10.1/",
+        "(a[^a]*)",
+        "10.10.10.0/26",
+        "10.0.0.9:53",
+        "http",
+        "dms",
+        "failover-log",
+        "keepalived",
+        "addresses",
+        "all",
+        "patroni",
+        "Europe/Brussels",
     ]
 )
 SCALARS = st.one_of(
@@ -70,6 +84,12 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return tables(tmp_path_factory.mktemp("right"))
 
 
+@pytest.fixture(scope="module", params=["plain", "every-kind"])
+def any_right(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("right")
+    return tables(folder) if request.param == "plain" else kinds(folder)
+
+
 def places(found: object, at: Loc = ()) -> list[Loc]:
     """Return every place in the tables."""
     below = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
@@ -98,9 +118,9 @@ def test_anything_is_loaded_or_refused(found: dict[str, Any], environ: dict[str,
 
 @given(data=st.data(), environ=VARIABLES)
 def test_anything_in_the_place_of_what_is_right_is_loaded_or_refused(
-    right: dict[str, Any], data: st.DataObject, environ: dict[str, str]
+    any_right: dict[str, Any], data: st.DataObject, environ: dict[str, str]
 ) -> None:
-    found = right
+    found = any_right
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.sampled_from(places(found) or [("look_s",)]))
         found = put_at(
@@ -110,11 +130,14 @@ def test_anything_in_the_place_of_what_is_right_is_loaded_or_refused(
 
 
 @given(data=st.data(), key=KEYS)
-def test_an_unknown_key_anywhere_is_an_error(right: dict[str, Any], data: st.DataObject, key: str) -> None:
-    spots = [(), *(p for p in places(right) if p != ("keys",) and isinstance(at(right, p), dict))]
-    spot = data.draw(st.sampled_from(spots))
-    table = {**at(right, spot), f"{key}-x": data.draw(ANYTHING)}
-    changed = put_at(right, spot, table) if spot else table
+def test_an_unknown_key_anywhere_is_an_error(
+    any_right: dict[str, Any], data: st.DataObject, key: str
+) -> None:
+    open_tables = {"keys", "words", "names", "status", "require", "header_files"}
+    spots = [p for p in places(any_right) if p[-1] not in open_tables and isinstance(at(any_right, p), dict)]
+    spot = data.draw(st.sampled_from([(), *spots]))
+    table = {**at(any_right, spot), f"{key}-x": data.draw(ANYTHING)}
+    changed = put_at(any_right, spot, table) if spot else table
     assert any("is not a known key" in problem for problem in problems(changed))
 
 
@@ -130,4 +153,4 @@ def test_the_names_that_must_lie_in_a_zone_are_those_of_the_plan(
     found = put(found, "pairs.2.agents.1.name", "db2.example.test.")
     draft = SettingsDraft.model_validate(found, context={"platform": "linux"})
     for pair, (where, drafted) in zip(read(found).pairs, pairs(draft), strict=True):
-        assert {name for _, name in published(where, drafted)} == names(pair)
+        assert {name for _, name in published(where, drafted, networks(draft))} == names(pair)

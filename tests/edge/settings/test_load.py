@@ -11,10 +11,13 @@ from failover_dns.core.sources import FileSource
 from failover_dns.edge.settings.load import ConfigurationError, load, locate, read_tables
 from failover_dns.edge.settings.loaded import Loaded, Log, Timings
 from failover_dns.edge.settings.problems import Loc
+from failover_dns.edge.settings.reads import Reads, Source, What
 from failover_dns.edge.settings.values import Server
 
 SECRET = "c2VjcmV0LW9mLWVub3VnaC1ieXRlcw=="
 PATH = Path("failover-dns.toml")
+MAIN = "dma-main.example.test."
+BACKUP = "dma-backup.example.test."
 
 
 def secret_file(folder: Path, content: str = SECRET, mode: int = 0o600, name: str = "failover.key") -> str:
@@ -71,6 +74,11 @@ def tables(folder: Path) -> dict[str, Any]:
 
 def read(found: dict[str, Any], **environ: str) -> Loaded:
     return read_tables(found, environ, path=PATH, platform="linux")
+
+
+def what(loaded: Loaded, pair: str = "dma") -> What:
+    """Return the first source of the pair's first agent, or of the pair."""
+    return loaded.sources[pair][0].sources[0].what
 
 
 def problems(found: dict[str, Any], **environ: str) -> list[str]:
@@ -148,8 +156,8 @@ def test_what_is_right_becomes_the_core_s_own_model(tmp_path: Path) -> None:
         "service.example.test.",
     ]
     assert loaded.sources["dma"] == (
-        FileSource(path="/run/dma-main", agent="dma-main.example.test."),
-        FileSource(path="/run/dma-backup", agent="dma-backup.example.test."),
+        Reads(agent=MAIN, sources=(Source(what=FileSource(path="/run/dma-main", agent=MAIN)),)),
+        Reads(agent=BACKUP, sources=(Source(what=FileSource(path="/run/dma-backup", agent=BACKUP)),)),
     )
 
 
@@ -163,7 +171,7 @@ def test_a_source_s_own_words_go_over_the_built_in_ones(tmp_path: Path) -> None:
         "words": {" Running  HOT": "ONLINE", "Standby": "SWITCHING"},
     }
     loaded = read(put(tables(tmp_path), "pairs.0.agents.0.sources.0", own))
-    assert loaded.sources["dma"][0] == FileSource(
+    assert what(loaded) == FileSource(
         path="/run/dma-main",
         agent="dma-main.example.test.",
         form=Format(
@@ -179,7 +187,8 @@ def test_a_pair_s_source_knows_its_agents_by_their_names_and_by_words_of_the_ope
     tmp_path: Path,
 ) -> None:
     loaded = read(put(tables(tmp_path), "pairs.2.sources.0.names", {"Node 1": "DB1.elsewhere.test."}))
-    (source,) = loaded.sources["service"]
+    source = what(loaded, "service")
+    assert isinstance(source, FileSource)
     assert source.agent is None
     assert source.names == {
         "db1.elsewhere.test.": "db1.elsewhere.test.",
@@ -195,7 +204,8 @@ def test_a_pair_s_source_knows_its_agents_by_their_names_and_by_words_of_the_ope
 def test_a_first_label_that_both_agents_have_names_neither(tmp_path: Path) -> None:
     found = put(tables(tmp_path), "pairs.2.agents.0.name", "db.one.test.")
     found = put(found, "pairs.2.agents.1.name", "db.two.test.")
-    (source,) = read(found).sources["service"]
+    source = what(read(found), "service")
+    assert isinstance(source, FileSource)
     assert set(source.names) == {"db.one.test.", "db.one.test", "db.two.test.", "db.two.test"}
 
 
@@ -438,7 +448,8 @@ BAD = [
     ),
     ("pairs", [], "pairs: has 0 entries; give at least 1"),
     ("pairs", GONE, "pairs: is missing; add [[pairs]]"),
-    ("zones", GONE, "zones: is missing; add [[zones]]"),
+    ("zones", GONE, "zones: is missing; add [[zones]], or [discovery] to have them found"),
+    ("zones", [], "zones: has 0 entries; add [[zones]], or [discovery] to have them found"),
     ("pairs", {"name": "dma"}, "pairs: a table is not a list; write [[pairs]]"),
     ("pairs.0.agents", [], "pairs[0].agents: has 0 entries; give exactly 2"),
     ("pairs.0", "dma", 'pairs[0]: "dma" is not a table; write [[pairs]]'),
@@ -460,10 +471,14 @@ BAD = [
     (
         "pairs.0.agents.1.sources.1",
         {"type": "file", "path": "/run/more"},
-        "pairs[0].agents[1].sources: has 2 entries; give at most 1",
+        'pairs[0].agents[1].combine: is missing, and this agent has 2 sources; add combine = "all" if they mu',
     ),
-    ("pairs.2.sources.0.type", "http", 'pairs[2].sources[0].type: "http" is not known; write "file"'),
-    ("pairs.2.sources.0.type", GONE, 'pairs[2].sources[0].type: is missing; write "file"'),
+    (
+        "pairs.2.sources.0.type",
+        "dms",
+        'pairs[2].sources[0].type: "dms" is not known; write "file" or "http"',
+    ),
+    ("pairs.2.sources.0.type", GONE, 'pairs[2].sources[0].type: is missing; write "file" or "http"'),
     (
         "pairs.2.sources.0.path",
         GONE,
@@ -688,7 +703,7 @@ def test_on_windows_paths_and_the_state_are_windows_s(
     found = on_windows(tables(tmp_path))
     loaded = read_tables(found, {"ProgramData": r"D:\Data"}, path=PATH, platform="win32")
     assert str(loaded.state_dir) == r"D:\Data\failover-dns\state"
-    assert loaded.sources["dma"][0].path == r"C:\run\dma-main"
+    assert what(loaded) == FileSource(path=r"C:\run\dma-main", agent=MAIN)
 
 
 def test_on_windows_case_makes_no_two_files_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

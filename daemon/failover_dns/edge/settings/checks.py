@@ -5,14 +5,17 @@ The checks look at a draft, so that they also tell what else is wrong where some
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from itertools import combinations
 
 from failover_dns.core.model import Layout, reverse_name, zone_of
 from failover_dns.edge.settings import draft as drafts
-from failover_dns.edge.settings.draft import PairDraft, Placed, SettingsDraft
+from failover_dns.edge.settings.draft import PairDraft, Placed, SettingsDraft, ZoneDraft
 from failover_dns.edge.settings.pairchecks import check_pair, twice
 from failover_dns.edge.settings.problems import Finding, Loc, WrongError, key_text, shown
-from failover_dns.edge.settings.values import key_name, pure_path
+from failover_dns.edge.settings.sourcechecks import check_read_once, check_sources
+from failover_dns.edge.settings.values import classless_pointer, key_name
 
 
 def check(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
@@ -21,20 +24,22 @@ def check(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
     yield from _zones(draft)
     yield from _names(draft)
     yield from _virtual_ips(draft)
-    yield from _files(draft, platform)
+    yield from check_read_once(draft, platform)
     yield from _outside_zones(draft)
     for at, pair in drafts.pairs(draft):
         yield from check_pair(at, pair)
+        yield from check_sources(at, pair)
 
 
-def published(at: Loc, pair: PairDraft) -> Placed[str]:
+def published(at: Loc, pair: PairDraft, networks: Mapping[IPv4Network, str]) -> Placed[str]:
     """Return the names that `core.plan.names` has of the pair, each with its place, as far as they parsed."""
     if pair.layout is not None and (pair.layout is not Layout.SERVICE_NAME or pair.keep_physical):
         yield from drafts.agent_names(at, pair)
     if pair.published_as is not None and pair.layout is not Layout.AGENT_NAME:
         yield (*at, "published_as"), pair.published_as
     if pair.layout is not Layout.SERVICE_NAME:
-        yield from ((where, reverse_name(ip)) for where, ip in drafts.virtual_ips(at, pair))
+        for where, ip in drafts.virtual_ips(at, pair):
+            yield where, classless_pointer(ip, networks) or reverse_name(ip)
 
 
 def _keys(draft: SettingsDraft) -> Iterator[Finding]:
@@ -43,13 +48,16 @@ def _keys(draft: SettingsDraft) -> Iterator[Finding]:
     ]
     yield from twice(defined, "keep one of them: a key has one name, with or without the last dot")
     names = sorted({name for _, name in defined})
-    for at, zone in drafts.zones(draft):
-        if zone.key is not None and zone.key not in names and draft.keys is not None:
+    used = [((*at, "key"), zone.key) for at, zone in drafts.zones(draft)]
+    if draft.discovery is not None:
+        used.append((("discovery", "key"), draft.discovery.key))
+    for at, key in used:
+        if key is not None and key not in names and draft.keys is not None:
             others = f", or name one of {', '.join(map(shown, names))}" if names else ""
             yield Finding(
-                at=(*at, "key"),
-                what=f"{shown(zone.key)} is not defined",
-                cure=f"add {key_text(('keys', zone.key[:-1])).join('[]')} with its secret_file{others}",
+                at=at,
+                what=f"{shown(key)} is not defined",
+                cure=f"add {key_text(('keys', key[:-1])).join('[]')} with its secret_file{others}",
             )
 
 
@@ -63,6 +71,17 @@ def _key_name(text: str) -> str | None:
 def _zones(draft: SettingsDraft) -> Iterator[Finding]:
     named = [((*at, "name"), zone.name) for at, zone in drafts.zones(draft) if zone.name]
     yield from twice(named, "keep one [[zones]] for a zone, with all its primaries")
+    if draft.zones == [] and not draft.has("discovery"):
+        empty = "has 0 entries" if draft.has("zones") else "is missing"
+        yield Finding(at=("zones",), what=empty, cure="add [[zones]], or [discovery] to have them found")
+    held = [((*at, "reverse_of"), zone.reverse_of) for at, zone in drafts.zones(draft) if zone.reverse_of]
+    for (first_at, first), (at, second) in combinations(held, 2):
+        if first.overlaps(second):
+            yield Finding(
+                at=at,
+                what=f"{second} overlaps {key_text(first_at)}, which is {first}",
+                cure="an address has its pointer in one zone: correct one of them",
+            )
 
 
 def _names(draft: SettingsDraft) -> Iterator[Finding]:
@@ -91,33 +110,21 @@ def _virtual_ips(draft: SettingsDraft) -> Iterator[Finding]:
             )
 
 
-def _files(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
-    read: list[tuple[Loc, tuple[str, str | None]]] = [
-        ((*at, "path"), (source.path, source.pointer))
-        for where, pair in drafts.pairs(draft)
-        for owner, agent in drafts.agents(where, pair)
-        for at, source in drafts.sources(owner, agent)
-        if source.path and (source.pointer or not source.has("pointer"))
-    ]
-    yield from twice(
-        read,
-        "one word cannot be two agents' roles: give each a file or a pointer of its own, "
-        "or the pair one [[pairs.sources]] that names the online agent",
-        key=lambda file: (pure_path(file[0], platform), file[1]),
-        text=lambda file: shown(file[0]),
-    )
-
-
 def _outside_zones(draft: SettingsDraft) -> Iterator[Finding]:
-    named = [zone.name if zone is not None else None for zone in draft.zones or ()]
-    zones = frozenset(name for name in named if name is not None)
-    if not named or None in named:
-        return  # the zone may be the one that did not parse
+    whole = [zone is not None and bool(zone.name) and _parsed(zone) for zone in draft.zones or ()]
+    if not whole or not all(whole) or draft.has("discovery"):
+        return  # the zone may be the one that did not parse, or is found later
+    zones = frozenset(zone.name for _, zone in drafts.zones(draft) if zone.name)
+    networks = drafts.networks(draft)
     for where, pair in drafts.pairs(draft):
-        for at, name in published(where, pair):
+        for at, name in published(where, pair, networks):
             if zone_of(name, zones) is None:
                 yield Finding(
                     at=at,
                     what=f"{name} lies in none of the zones, which are {', '.join(sorted(zones))}",
                     cure="add the [[zones]] that holds it",
                 )
+
+
+def _parsed(zone: ZoneDraft) -> bool:
+    return zone.reverse_of is not None or not zone.has("reverse_of")

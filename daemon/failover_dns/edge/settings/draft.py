@@ -6,12 +6,14 @@ What could not be parsed is None here, at its place, and is reported from `schem
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
+from failover_dns.core.combine import How
 from failover_dns.core.model import Address, Layout
-from failover_dns.edge.settings import schema
+from failover_dns.edge.settings import fields
 from failover_dns.edge.settings.keyfile import Algorithm
 from failover_dns.edge.settings.problems import Loc
 
@@ -42,40 +44,68 @@ class KeyDraft(Draft):
     """A key under `[keys]`."""
 
     algorithm: Maybe[Algorithm] = None
-    secret_file: Maybe[schema.Path] = None
+    secret_file: Maybe[fields.Path] = None
 
 
 class ZoneDraft(Draft):
     """A zone."""
 
-    name: Maybe[schema.Name] = None
-    key: Maybe[schema.KeyName] = None
+    name: Maybe[fields.Name] = None
+    key: Maybe[fields.KeyName] = None
+    reverse_of: Maybe[fields.Classless] = None
+
+
+class DiscoveryDraft(Draft):
+    """How zones are found."""
+
+    key: Maybe[fields.KeyName] = None
 
 
 class SourceDraft(Draft):
     """A source of whatever kind."""
 
-    path: Maybe[schema.Path] = None
-    pointer: Maybe[schema.Pointer] = None
-    since_pointer: Maybe[schema.Pointer] = None
-    names: Maybe[dict[str, Maybe[schema.Name]]] = None
+    type: Maybe[str] = None
+    path: Maybe[fields.Path] = None
+    url: Maybe[fields.Url] = None
+    fifo: Maybe[fields.Path] = None
+    instance: Maybe[fields.Instance] = None
+    pointer: Maybe[fields.Pointer] = None
+    since_pointer: Maybe[fields.Pointer] = None
+    regex: Maybe[fields.Regex] = None
+    preset: Maybe[fields.Preset] = None
+    status: Maybe[fields.Statuses] = {}
+    names: Maybe[dict[str, Maybe[fields.Name]]] = None
+    expect_status: Maybe[int] = None
+    header_files: Maybe[dict[fields.HeaderName, Maybe[fields.Path]]] = None
+    ca_file: Maybe[fields.Path] = None
+    cert_file: Maybe[fields.Path] = None
+    key_file: Maybe[fields.Path] = None
+    server_name: Maybe[str] = None
+    insecure: Maybe[bool] = False
+    interval_s: Maybe[float] = 5.0
+    timeout_s: Maybe[float] = 2.0
+    max_age_s: Maybe[float] = None
+    polling: Maybe[bool] = False
+    poll_s: Maybe[float] = None
+    trust: Maybe[bool] = False
 
 
 class AgentDraft(Draft):
     """An agent."""
 
-    name: Maybe[schema.Name] = None
-    addresses: Maybe[list[Maybe[schema.Host]]] = []
+    name: Maybe[fields.Name] = None
+    addresses: Maybe[list[Maybe[fields.Host]]] = []
     sources: Maybe[list[Maybe[SourceDraft]]] = []
+    combine: Maybe[How] = None
 
 
 class PairDraft(Draft):
     """A pair."""
 
-    name: Maybe[schema.PairName] = None
+    name: Maybe[fields.PairName] = None
     layout: Maybe[Layout] = Layout.AGENT_NAME
-    virtual_ips: Maybe[list[Maybe[schema.Host]]] = []
-    published_as: Maybe[schema.Name] = None
+    virtual_ips: Maybe[list[Maybe[fields.Host]]] = []
+    published_as: Maybe[fields.Name] = None
     keep_physical: Maybe[bool] = False
     agents: Maybe[list[Maybe[AgentDraft]]] = []
     sources: Maybe[list[Maybe[SourceDraft]]] = []
@@ -85,8 +115,9 @@ class SettingsDraft(Draft):
     """The whole configuration."""
 
     keys: Maybe[dict[str, Maybe[KeyDraft]]] = {}
-    zones: Maybe[list[Maybe[ZoneDraft]]] = None
+    zones: Maybe[list[Maybe[ZoneDraft]]] = []
     pairs: Maybe[list[Maybe[PairDraft]]] = []
+    discovery: Maybe[DiscoveryDraft] = None
 
 
 Placed = Iterator[tuple[Loc, T]]
@@ -101,6 +132,18 @@ def zones(draft: SettingsDraft) -> Placed[ZoneDraft]:
 def pairs(draft: SettingsDraft) -> Placed[PairDraft]:
     """Return the pairs."""
     return _placed(("pairs",), draft.pairs)
+
+
+def owners(draft: SettingsDraft) -> Placed[AgentDraft | PairDraft]:
+    """Return whatever can have sources: each pair and its agents."""
+    for at, pair in pairs(draft):
+        yield at, pair
+        yield from agents(at, pair)
+
+
+def networks(draft: SettingsDraft) -> dict[IPv4Network, str]:
+    """Return the classless zones by their networks."""
+    return {z.reverse_of: z.name for _, z in zones(draft) if z.reverse_of is not None and z.name is not None}
 
 
 def agents(at: Loc, pair: PairDraft) -> Placed[AgentDraft]:

@@ -53,10 +53,12 @@ class KeyFile:
 
 def read_secret(path: str | Path, environ: Mapping[str, str], *, platform: str = sys.platform) -> KeyFile:
     """Return what the secret file says; WrongError if it cannot be used or others may read it."""
-    return _parse(_read(Path(path), environ, platform))
+    return _parse(read_private(path, environ, platform=platform, max_bytes=MAX_BYTES))
 
 
-def _read(path: Path, environ: Mapping[str, str], platform: str) -> bytes:
+def read_private(path: str | Path, environ: Mapping[str, str], *, platform: str, max_bytes: int) -> bytes:
+    """Return what is in a file with a secret; WrongError if it cannot be read, or others may read it."""
+    path = Path(path)
     try:
         # A FIFO without a writer would hold up a plain open for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -69,12 +71,12 @@ def _read(path: Path, environ: Mapping[str, str], platform: str) -> bytes:
         ) from None
     try:
         _require_private_file(path, os.fstat(descriptor).st_mode, environ, platform)
-        content = os.read(descriptor, MAX_BYTES + 1)
+        content = os.read(descriptor, max_bytes + 1)
     finally:
         os.close(descriptor)
-    if len(content) > MAX_BYTES:
+    if len(content) > max_bytes:
         raise WrongError(
-            f"{path} is larger than {MAX_BYTES} bytes", "name the file that holds one secret only"
+            f"{path} is larger than {max_bytes} bytes", "name the file that holds one secret only"
         )
     return content
 

@@ -18,6 +18,7 @@ from failover_dns.edge.settings.checks import check
 from failover_dns.edge.settings.draft import SettingsDraft
 from failover_dns.edge.settings.environment import CONFIG, Origin, overlay
 from failover_dns.edge.settings.explain import explain
+from failover_dns.edge.settings.headers import read_headers
 from failover_dns.edge.settings.keys import read_keys
 from failover_dns.edge.settings.loaded import Loaded, build
 from failover_dns.edge.settings.problems import ConfigurationError, Problem
@@ -53,7 +54,8 @@ def read_tables(
     context = {"platform": platform}
     draft = SettingsDraft.model_validate(raw, context=context)
     keys, findings = read_keys(draft, environ, platform=platform)
-    findings += check(draft, platform)
+    headers, more = read_headers(draft, environ, platform=platform)
+    findings += [*more, *check(draft, platform)]
     settings = None
     try:
         settings = Settings.model_validate(raw, context=context)
@@ -63,7 +65,7 @@ def read_tables(
     problems += sorted(map(origin.problem, findings), key=lambda problem: problem.key)
     if settings is None or problems:
         raise ConfigurationError(problems)
-    return build(settings, keys, path=path, state_dir=Path(str(_state_dir(environ, platform))))
+    return build(settings, keys, headers, path=path, state_dir=Path(str(_state_dir(environ, platform))))
 
 
 def _usual_dir(environ: Mapping[str, str], platform: str) -> PurePath:

@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from failover_dns.core.model import Agent, Pair, Role
-from failover_dns.core.roles import WORDS, Format
-from failover_dns.core.sources import FileSource
+from failover_dns.core.model import Address, Agent, Pair
+from failover_dns.edge.settings.headers import Headers
 from failover_dns.edge.settings.keys import TsigKey
-from failover_dns.edge.settings.schema import AgentTable, FileTable, PairTable, Settings
-from failover_dns.edge.settings.values import Server
+from failover_dns.edge.settings.reads import Reads, reads
+from failover_dns.edge.settings.schema import AgentTable, NotifyTable, PairTable, Settings, ZoneTable
+from failover_dns.edge.settings.values import Server, classless_pointer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A zone, the servers that take its updates in the order to ask them, and the key to sign with."""
+    """A zone, the servers that take its updates in the order to ask them, and the key to sign with.
+
+    No `primaries`: the zone's SOA says which one it is. `secondaries` must show a change besides the servers
+    of the zone's NS set, which are asked if `watch_ns`.
+    """
 
     name: str
     primaries: tuple[Server, ...]
     key: TsigKey
+    secondaries: tuple[Server, ...] = ()
+    watch_ns: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """How often to look, and how long to wait for a primary."""
+    """How often to look, and how long to wait for a primary and for the secondaries."""
 
     look_s: float
     audit_s: float
     deadline_s: float
+    converge_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How often in `window_s` a record may return by itself before its repair slows down."""
+
+    limit: int = 5
+    window_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Where NOTIFY is listened for, and who may tell unsigned."""
+
+    listen: tuple[Address, int]
+    allowed: tuple[Address | IPv4Network | IPv6Network, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,37 +66,67 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A whole configuration; `sources` are by the pair's name."""
+    """A whole configuration; `sources` are by the pair's name.
+
+    `discovery` is the key for zones that are not among `zones`, None if names must lie in one of those;
+    `resolvers` are none for the system's own.
+    """
 
     path: Path
     state_dir: Path
     timings: Timings
     max_changes: int
+    drift: Drift
     log: Log
     zones: tuple[Zone, ...]
     pairs: tuple[Pair, ...]
-    sources: Mapping[str, tuple[FileSource, ...]]
+    sources: Mapping[str, tuple[Reads, ...]]
+    notify: Notify | None = None
+    discovery: TsigKey | None = None
+    resolvers: tuple[Server, ...] = ()
 
 
-def build(settings: Settings, keys: Mapping[str, TsigKey], *, path: Path, state_dir: Path) -> Loaded:
+def build(
+    settings: Settings, keys: Mapping[str, TsigKey], headers: Headers, *, path: Path, state_dir: Path
+) -> Loaded:
     """Return the configuration; `settings` have passed the checks and `keys` hold every zone's key."""
+    classless = {zone.reverse_of: zone.name for zone in settings.zones if zone.reverse_of is not None}
     return Loaded(
         path=path,
         state_dir=Path(settings.state_dir) if settings.state_dir is not None else state_dir,
-        timings=Timings(look_s=settings.look_s, audit_s=settings.audit_s, deadline_s=settings.deadline_s),
-        max_changes=settings.max_changes,
-        log=Log(level=settings.log.level, format=settings.log.format),
-        zones=tuple(
-            Zone(name=zone.name, primaries=tuple(zone.primaries), key=keys[zone.key])
-            for zone in settings.zones
+        timings=Timings(
+            look_s=settings.look_s,
+            audit_s=settings.audit_s,
+            deadline_s=settings.deadline_s,
+            converge_s=settings.converge_s,
         ),
-        pairs=tuple(_pair(table) for table in settings.pairs),
-        sources={table.name: tuple(_sources(table)) for table in settings.pairs},
+        max_changes=settings.max_changes,
+        drift=Drift(limit=settings.drift_limit, window_s=settings.drift_window_s),
+        log=Log(level=settings.log.level, format=settings.log.format),
+        zones=tuple(_zone(zone, keys) for zone in settings.zones),
+        pairs=tuple(_pair(table, classless) for table in settings.pairs),
+        sources={
+            table.name: reads(("pairs", index), table, headers) for index, table in enumerate(settings.pairs)
+        },
+        notify=_notify(settings.notify) if settings.notify is not None else None,
+        discovery=keys[settings.discovery.key] if settings.discovery is not None else None,
+        resolvers=tuple(settings.resolvers),
     )
 
 
-def _pair(table: PairTable) -> Pair:
+def _zone(table: ZoneTable, keys: Mapping[str, TsigKey]) -> Zone:
+    return Zone(
+        name=table.name,
+        primaries=tuple(table.primaries or ()),
+        key=keys[table.key],
+        secondaries=tuple(table.secondaries),
+        watch_ns=table.watch_ns,
+    )
+
+
+def _pair(table: PairTable, classless: Mapping[IPv4Network, str]) -> Pair:
     first, second = (_agent(agent) for agent in table.agents)
+    pointers = {ip: classless_pointer(ip, classless) for ip in table.virtual_ips}
     return Pair(
         name=table.name,
         agents=(first, second),
@@ -85,6 +138,7 @@ def _pair(table: PairTable) -> Pair:
         settle_s=table.settle_s,
         both_online=table.both_online,
         clock_tolerance_s=table.clock_tolerance_s,
+        pointers={ip: name for ip, name in pointers.items() if name is not None},
     )
 
 
@@ -92,26 +146,5 @@ def _agent(table: AgentTable) -> Agent:
     return Agent(name=table.name, addresses=tuple(table.addresses))
 
 
-def _sources(pair: PairTable) -> Iterator[FileSource]:
-    for agent in pair.agents:
-        for own in agent.sources:
-            form = _format(own, words={**WORDS, **own.words})
-            yield FileSource(path=own.path, agent=agent.name, form=form, max_age_s=own.max_age_s)
-    for shared in pair.sources:
-        names = {**_usual_names(pair), **shared.names}
-        yield FileSource(path=shared.path, names=names, form=_format(shared), max_age_s=shared.max_age_s)
-
-
-def _format(table: FileTable, words: Mapping[str, Role] = WORDS) -> Format:
-    return Format(pointer=table.pointer, since_pointer=table.since_pointer, words=words)
-
-
-def _usual_names(pair: PairTable) -> dict[str, str]:
-    """Return each agent's name, with and without its last dot, and its first label if only it has that."""
-    labels = Counter(agent.name.partition(".")[0] for agent in pair.agents)
-    names: dict[str, str] = {}
-    for agent in pair.agents:
-        label = agent.name.partition(".")[0]
-        names |= {agent.name: agent.name, agent.name[:-1]: agent.name}
-        names |= {label: agent.name} if labels[label] == 1 else {}
-    return names
+def _notify(table: NotifyTable) -> Notify:
+    return Notify(listen=table.listen, allowed=tuple(table.from_))

@@ -1,4 +1,4 @@
-"""What must hold within one pair of the configuration: its layout, its addresses, its sources."""
+"""What must hold within one pair of the configuration: its layout and its addresses."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import TypeVar
 
 from failover_dns.core.model import Layout
 from failover_dns.edge.settings import draft as drafts
-from failover_dns.edge.settings.draft import AgentDraft, PairDraft, SourceDraft
+from failover_dns.edge.settings.draft import PairDraft
 from failover_dns.edge.settings.problems import Finding, Loc, key_text, shown
 
 T = TypeVar("T", bound=Hashable)
-
-AGENTS = 2
 
 
 def check_pair(at: Loc, pair: PairDraft) -> Iterator[Finding]:
@@ -21,13 +19,6 @@ def check_pair(at: Loc, pair: PairDraft) -> Iterator[Finding]:
         yield from _virtual_ips(at, pair, pair.layout)
         yield from _published_as(at, pair, pair.layout)
     yield from _addresses(at, pair)
-    yield from _kinds_of_source(at, pair)
-    owners: list[tuple[Loc, AgentDraft | PairDraft]] = [(at, pair), *drafts.agents(at, pair)]
-    for owner_at, owner in owners:
-        for where, source in drafts.sources(owner_at, owner):
-            yield from _since(where, source)
-    for where, source in drafts.sources(at, pair):
-        yield from _strangers(where, source, {name for _, name in drafts.agent_names(at, pair)})
 
 
 def twice(
@@ -84,47 +75,3 @@ def _addresses(at: Loc, pair: PairDraft) -> Iterator[Finding]:
                 cure='add addresses = ["10.10.10.1"]',
             )
     yield from twice(drafts.own_addresses(at, pair), "an address belongs to one agent: remove one of them")
-
-
-def _kinds_of_source(at: Loc, pair: PairDraft) -> Iterator[Finding]:
-    agents = list(drafts.agents(at, pair))
-    without = [where for where, agent in agents if agent.sources == []]
-    if pair.sources != []:
-        if len(without) < len(agents):
-            yield Finding(
-                at=(*at, "sources"),
-                what="stands beside sources of the pair's agents",
-                cure="keep either this one, which names the online agent, or one for each agent",
-            )
-    elif agents and len(without) == len(agents):
-        yield Finding(
-            at=(*at, "sources"),
-            what="is missing",
-            cure="add [[pairs.agents.sources]] to each agent, or one [[pairs.sources]] to the pair",
-        )
-    else:
-        for where in without:
-            yield Finding(
-                at=(*where, "sources"),
-                what="is missing",
-                cure="add [[pairs.agents.sources]] to this agent too",
-            )
-
-
-def _since(at: Loc, source: SourceDraft) -> Iterator[Finding]:
-    if source.has("since_pointer") and not source.has("pointer"):
-        yield Finding(
-            at=(*at, "since_pointer"),
-            what="has no effect without pointer, since the file is then one word",
-            cure="add a pointer to the word, or remove it",
-        )
-
-
-def _strangers(at: Loc, source: SourceDraft, agents: set[str]) -> Iterator[Finding]:
-    for word, name in (source.names or {}).items():
-        if name is not None and name not in agents and len(agents) == AGENTS:
-            yield Finding(
-                at=(*at, "names", word),
-                what=f"{shown(name)} is not an agent of this pair",
-                cure=f"write {' or '.join(map(shown, sorted(agents)))}",
-            )

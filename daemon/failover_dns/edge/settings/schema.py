@@ -1,63 +1,34 @@
 """The configuration file's keys: types, defaults, ranges and meaning, as pydantic models.
 
 `config/schema.json`, the tables of `docs/configuration.md` and what messages say of ranges and known keys all
-come from here. What concerns more than one key is in `checks`.
+come from here, and from `sources`. What concerns more than one key is in `checks`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import Field
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from failover_dns.core.model import Address, BothOnline, Layout, Role
-from failover_dns.edge.settings import values
+from failover_dns.core.combine import How
+from failover_dns.core.model import BothOnline, Layout
+from failover_dns.edge.settings.fields import (
+    Classless,
+    Host,
+    KeyName,
+    Listen,
+    Name,
+    PairName,
+    Path,
+    Resolver,
+    Sender,
+    Server,
+    Table,
+)
 from failover_dns.edge.settings.keyfile import Algorithm
-
-
-def _absolute_path(text: str, info: ValidationInfo) -> str:
-    # pydantic-settings tries a variable's text without a context; it is validated again with the rest.
-    return text if info.context is None else values.absolute_path(text, info.context["platform"])
-
-
-Name = Annotated[
-    str, AfterValidator(values.absolute_name), WithJsonSchema({"type": "string", "pattern": "\\.$"})
-]
-KeyName = Annotated[str, AfterValidator(values.key_name)]
-PairName = Annotated[
-    str,
-    AfterValidator(values.pair_name),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,63}$"}),
-]
-Host = Annotated[
-    Address,
-    PlainValidator(values.address),
-    WithJsonSchema({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}),
-]
-Primary = Annotated[values.Server, PlainValidator(values.server), WithJsonSchema({"type": "string"})]
-Path = Annotated[str, AfterValidator(_absolute_path)]
-Pointer = Annotated[str, AfterValidator(values.pointer), WithJsonSchema({"type": "string", "pattern": "^/"})]
-Words = Annotated[
-    dict[str, Annotated[Role, Field(strict=False)]],
-    AfterValidator(values.folded),
-]
-Names = Annotated[dict[str, Name], AfterValidator(values.folded)]
-
-
-class Table(BaseModel):
-    """A TOML table: unknown keys are errors, and no value turns into another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from failover_dns.edge.settings.sources import AgentSource, PairSource
 
 
 class LogTable(Table):
@@ -88,73 +59,59 @@ class ZoneTable(Table):
     """A zone that updates are sent to."""
 
     name: Name = Field(description="The zone's name, with its last dot.", examples=["example.test."])
-    primaries: list[Primary] = Field(
+    primaries: list[Server] | None = Field(
+        default=None,
         min_length=1,
         description="Servers that take updates, as address or host name, with `:port` unless it is 53; an "
-        "IPv6 address in brackets. The first is asked, the next one only if it did not answer.",
+        "IPv6 address in brackets. The first is asked, the next one only if it did not answer. Left out, the "
+        "zone's SOA record says which one it is.",
         examples=[["10.0.0.53", "[2001:db8::53]:53"]],
     )
     key: KeyName = Field(
         description="The TSIG key under `[keys]` that signs updates and reads; none is ever sent unsigned.",
         examples=["failover-key"],
     )
-
-
-class FileTable(Table):
-    """A status file."""
-
-    type: Literal["file"] = Field(description="The kind of source.", examples=["file"])
-    path: Path = Field(
-        description="The file. It is watched, and looked at every `look_s` besides.",
-        examples=["/run/failover/dma-main.status"],
-    )
-    pointer: Pointer | None = Field(
+    reverse_of: Classless | None = Field(
         default=None,
-        description="JSON pointer (RFC 6901) to the word in a JSON file; without it the file is that one "
-        "word.",
-        examples=["/role"],
+        description="For a reverse zone of less than 256 addresses (RFC 2317), the network whose pointers it "
+        "holds: the one of 10.10.20.5 is then `5.` and the zone's name.",
+        examples=["10.10.20.0/26"],
     )
-    since_pointer: Pointer | None = Field(
-        default=None,
-        description="JSON pointer to the time since when it holds: seconds since 1970, or ISO 8601.",
-        examples=["/since"],
+    secondaries: list[Server] = Field(
+        default=[],
+        description="Servers that must show a change too, besides those of the zone's NS records.",
+        examples=[["ns2.example.test", "10.0.0.54:5353"]],
     )
-    max_age_s: float | None = Field(
-        default=None,
-        ge=1,
-        le=2_592_000,
-        description="A file last written longer ago than this says nothing (UNKNOWN). Set it only for a file "
-        "that is rewritten regularly; without it age does not matter.",
-        examples=[300],
+    watch_ns: bool = Field(
+        default=True,
+        description="Whether the servers of the zone's NS records are asked if they show a change.",
     )
 
 
-class AgentFileTable(FileTable):
-    """A status file that says one agent's role."""
+class NotifyTable(Table):
+    """Listening for DNS NOTIFY (RFC 1996): a server tells at once that a zone has changed."""
 
-    words: Words = Field(
-        default={},
-        description="Words of yours and the role each means, over the built-in ones; case and spaces make no "
-        "difference.",
-        examples=[{"Running hot": "ONLINE"}],
+    listen: Listen = Field(
+        description="The address of this host to listen at, with `:port` unless it is 53; best the one that "
+        "servers send to, though `0.0.0.0` and `[::]` are all.",
+        examples=["10.0.0.10:53"],
+    )
+    from_: list[Sender] = Field(
+        default=[],
+        alias="from",
+        description="Addresses and networks that may tell unsigned. What is signed with a key under `[keys]` "
+        "counts from anywhere.",
+        examples=[["10.0.0.53", "10.0.0.0/24"]],
     )
 
 
-class PairFileTable(FileTable):
-    """A status file that names the online agent of a pair."""
+class DiscoveryTable(Table):
+    """Finding the zones of names that lie in none of the configured ones, by SOA and label by label."""
 
-    names: Names = Field(
-        default={},
-        description="Words that stand for an agent, beside its full name and the first label of it.",
-        examples=[{"main": "dma-main.example.test."}],
+    key: KeyName = Field(
+        description="The TSIG key under `[keys]` that signs updates and reads of such zones.",
+        examples=["failover-key"],
     )
-
-
-AgentSource = Annotated[AgentFileTable, Field(discriminator="type")]
-"""The kinds of source of one agent; another is one more member of a union here."""
-
-PairSource = Annotated[PairFileTable, Field(discriminator="type")]
-"""The kinds of source of a pair."""
 
 
 class AgentTable(Table):
@@ -170,8 +127,14 @@ class AgentTable(Table):
     )
     sources: list[AgentSource] = Field(
         default=[],
-        max_length=1,
+        max_length=8,
         description="Where this agent's role is read; none if the pair has a source.",
+    )
+    combine: Annotated[How, Field(strict=False)] | None = Field(
+        default=None,
+        description="How several sources of this agent count: with `all` they must say the same, with `first` "
+        "their order is the preference. Needed as soon as there is more than one.",
+        examples=["all"],
     )
 
 
@@ -257,9 +220,37 @@ class Settings(Table):
         le=1000,
         description="A plan for one pair with more changes than this is refused as a mistake.",
     )
+    converge_s: float = Field(
+        default=60.0,
+        ge=1,
+        le=3600,
+        description="How long a change may take until all secondaries show it; later it is told.",
+    )
+    drift_limit: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="How often in `drift_window_s` a record may return by itself before its repair slows down.",
+    )
+    drift_window_s: float = Field(
+        default=3600.0, ge=60, le=604_800, description="The time in which `drift_limit` counts."
+    )
+    resolvers: list[Resolver] = Field(
+        default=[],
+        description="Resolvers, by address, that say where zones and primaries are; by default the system's.",
+        examples=[["10.0.0.53"]],
+    )
     log: LogTable = Field(default=LogTable(), description="What is logged, and how.")
     keys: dict[KeyName, KeyTable] = Field(default={}, description="TSIG keys by name.")
-    zones: list[ZoneTable] = Field(min_length=1, description="The zones that updates are sent to.")
+    notify: NotifyTable | None = Field(
+        default=None, description="Where DNS NOTIFY is listened for; without it, nowhere."
+    )
+    discovery: DiscoveryTable | None = Field(
+        default=None, description="How zones are found that are not configured; without it, not at all."
+    )
+    zones: list[ZoneTable] = Field(
+        default=[], description="The zones that updates are sent to; with `discovery` there may be none."
+    )
     pairs: list[PairTable] = Field(min_length=1, description="The pairs that are looked after.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 DNS_PORT = 53
 MAX_PORT = 65535
+OCTET_BITS = 24
+"""RFC 2317 is for networks smaller than the one of 256 addresses that a reverse zone usually is."""
+
 IDNA = dns.name.IDNA_2008_Practical if dns.name.have_idna_2008 else dns.name.IDNA_2003_Practical
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
@@ -31,11 +34,12 @@ _SERVER = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>
 _NAME_CURE = 'a name has labels of letters, digits, - and _, such as "dma-main.example.test."'
 _ADDRESS_CURE = 'write an IPv4 or IPv6 address, such as "10.10.10.5" or "2001:db8::5"'
 _SERVER_CURE = 'write an address or a host name and a port, such as "10.0.0.53:53" or "[2001:db8::53]:53"'
+_PLACE_CURE = 'write an address and a port, such as "10.0.0.53:53" or "[2001:db8::53]:53"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where a primary is reached: its address or host name, and its port."""
+    """Where a server is reached: its address or host name, and its port."""
 
     host: Address | str
     port: int = DNS_PORT
@@ -83,11 +87,52 @@ def server(value: object) -> Server:
     found = _SERVER.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise WrongError(f"{shown(value)} is not a server", _SERVER_CURE)
-    port = found["port"] or str(DNS_PORT)
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= MAX_PORT):
-        raise WrongError(f"{shown(value)} has no port from 1 to {MAX_PORT}", _SERVER_CURE)
+    port = _port(value, found)
     host = address(found["v6"]) if found["v6"] is not None else _host(found["host"])
-    return Server(host=host, port=int(port))
+    return Server(host=host, port=port)
+
+
+def resolver(value: object) -> Server:
+    """Return the address and port of a resolver, whose name nobody could look up."""
+    found = server(value)
+    if isinstance(found.host, str):
+        raise WrongError(f"{shown(value)} is not an address, and a resolver needs one", _PLACE_CURE)
+    return found
+
+
+def listen(value: object) -> tuple[Address, int]:
+    """Return where to listen: an address of this host, or that of all its interfaces, and the port."""
+    found = _SERVER.fullmatch(value) if isinstance(value, str) else None
+    host = _parsed(found["v6"] or found["host"]) if found is not None else None
+    if found is None or host is None or host.is_multicast:
+        raise WrongError(f"{shown(value)} is not an address to listen at", _PLACE_CURE)
+    return host, _port(value, found)
+
+
+def sender(value: object) -> Address | IPv4Network | IPv6Network:
+    """Return an address, or a network of addresses."""
+    if not isinstance(value, str) or "/" not in value:
+        return address(value)
+    return _network(value)
+
+
+def classless(value: object) -> IPv4Network:
+    """Return an IPv4 network of fewer than 256 addresses (RFC 2317)."""
+    found = _network(value)
+    if not isinstance(found, IPv4Network) or found.prefixlen <= OCTET_BITS:
+        raise WrongError(
+            f"{shown(value)} is not a part of an IPv4 network of 256 addresses",
+            'write one that is smaller than /24, such as "10.10.20.0/26"; other reverse zones need no reverse_of',
+        )
+    return found
+
+
+def classless_pointer(ip: Address, networks: Mapping[IPv4Network, str]) -> str | None:
+    """Return the name of the address's pointer in the classless zone that holds it, if one does."""
+    for network, zone in networks.items():
+        if ip in network:
+            return f"{ip.packed[-1]}.{zone}"
+    return None
 
 
 def absolute_path(text: str, platform: str) -> str:
@@ -129,6 +174,26 @@ def folded(words: Mapping[str, T]) -> dict[str, T]:
             raise WrongError(
                 f"{shown(word)} has two meanings", "keep one: case and spaces make no difference"
             )
+    return found
+
+
+def _port(value: object, found: re.Match[str]) -> int:
+    port = found["port"] or str(DNS_PORT)
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= MAX_PORT):
+        raise WrongError(f"{shown(value)} has no port from 1 to {MAX_PORT}", _SERVER_CURE)
+    return int(port)
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    cure = 'write a network such as "10.10.20.0/26"'
+    try:
+        found = ip_network(value if isinstance(value, str) and "/" in value else "", strict=False)
+    except ValueError:
+        raise WrongError(f"{shown(value)} is not a network", cure) from None
+    if found.network_address != ip_address(str(value).partition("/")[0]):
+        raise WrongError(
+            f"{shown(value)} is not the first address of a network", f"write {shown(str(found))}"
+        )
     return found
 
 
