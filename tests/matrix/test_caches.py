@@ -146,5 +146,9 @@ async def test_an_update_by_one_of_two_servers_on_a_database_is_read_back_truly_
             pair.tap(FORWARD).treat = send_updates_to_the_second
             pair.roles.online(BACKUP)
             walk = await pair.walk()
+            for _ in range(20):  # SQLite lets one server write at a time: the other answers SERVFAIL
+                if walk.outcomes[FORWARD].answer.said is not Said.FAILED:
+                    break
+                walk = await pair.walk(Why.RESYNC)
             assert walk.outcomes[FORWARD].answer.said is Said.DONE
             assert walk.in_order

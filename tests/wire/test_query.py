@@ -13,7 +13,7 @@ import pytest
 
 from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Key, RRset, Type
-from failover_dns.wire.query import ask, read
+from failover_dns.wire.query import ask, read, read_unsigned
 from failover_dns.wire.sign import sign
 from tests.wire.answers import KEY, OTHER_SECRET, answer, blank_response, echo, refuse_signature, signed
 
@@ -184,3 +184,17 @@ def test_a_clock_that_is_wrong_is_told_with_the_difference_at_a_question_too() -
     query, wire = asked()
     with pytest.raises(ReadError, match=r"NOTAUTH\+BADTIME: this host's clock is \d+ s behind the primary's"):
         read(MAIN, query, refuse_signature(wire, 18, other=(1_900_000_000).to_bytes(6)), KEY)
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.REFUSED, dns.rcode.SERVFAIL])
+def test_an_unsigned_answer_that_says_nothing_is_no_report(rcode: dns.rcode.Rcode) -> None:
+    key = Key("dma-main.example.test.", Type.A)
+    query = ask(key)
+    with pytest.raises(ReadError, match=dns.rcode.to_text(rcode)):
+        read_unsigned(key, query, blank_response(query.to_wire(), rcode).to_wire())
+
+
+def test_an_unsigned_answer_without_the_record_reports_that_there_is_none() -> None:
+    key = Key("dma-main.example.test.", Type.A)
+    query = ask(key)
+    assert read_unsigned(key, query, blank_response(query.to_wire()).to_wire()) == RRset(key=key)

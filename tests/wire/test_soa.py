@@ -9,7 +9,7 @@ import dns.rrset
 import pytest
 
 from failover_dns.core.errors import ReadError
-from failover_dns.wire.soa import Soa, ask_soa, read_apex
+from failover_dns.wire.soa import Soa, ask_soa, is_behind, read_apex, read_soa
 from tests.wire.answers import blank_response
 
 SOA = "example.test. 3600 IN SOA ns.example.test. hostmaster.example.test. 7 3600 600 86400 30"
@@ -97,3 +97,26 @@ def test_a_resolver_is_asked_to_recurse_and_a_server_of_the_zone_is_not() -> Non
         bool(dns.message.from_wire(ask_soa("example.test.", recurse=recurse).to_wire()).flags & dns.flags.RD)
         for recurse in (True, False)
     ] == [True, False]
+
+
+def test_an_answer_with_another_names_soa_has_none() -> None:
+    query = ask_soa("example.test.")
+    response = blank_response(query.to_wire())
+    response.authority.append(rrset(SOA.replace("example.test. 3600", "other.test. 3600")))
+    with pytest.raises(ReadError, match="the answer has none; is this a server of the zone"):
+        read_soa(query, response.to_wire())
+
+
+def test_the_soa_of_a_report_may_stand_below_other_records() -> None:
+    query = ask_soa("example.test.")
+    response = blank_response(query.to_wire())
+    response.answer.append(rrset(NS))
+    response.authority.append(rrset(SOA))
+    assert read_soa(query, response.to_wire()).serial == 7
+
+
+@pytest.mark.parametrize(("older", "newer"), [(1, 2), (0xFFFFFFFF, 0), (0x80000001, 0), (7, 7 + 0x7FFFFFFF)])
+def test_a_serial_is_behind_by_serial_number_arithmetic(older: int, newer: int) -> None:
+    assert is_behind(older, newer)
+    assert not is_behind(newer, older)
+    assert not is_behind(older, older)
