@@ -229,3 +229,24 @@ def test_init_without_a_file_exits_with_64(here: Site) -> None:
     done = here.run("init", configured=False)
     assert done.returncode == 64
     assert "--dms" in done.stderr
+
+
+def test_status_says_which_zone_is_done_and_which_is_behind(here: Site) -> None:
+    here.status(main="OFFLINE", backup="ONLINE")
+    text = here.configuration.read_text()
+    ours, unserved = f":{here.server.port}", ":1"
+    at = text.rindex(ours)
+    here.run("resync")
+    assert here.run("status").returncode == 0
+    here.status(main="ONLINE", backup="OFFLINE")
+    here.configuration.write_text(text[:at] + unserved + text[at + len(ours) :])
+    here.run("resync")
+    done = here.run("status")
+    assert done.returncode == 1
+    assert "zone example.test.  dma-main.example.test. online: done " in done.stdout
+    assert "zone 10.10.10.in-addr.arpa.  dma-backup.example.test. online: done " in done.stdout
+    assert "behind: another zone was moved later" in done.stdout
+    assert {json.loads(line)["zone"] for line in here.run("status", "--json").stdout.splitlines()} == {
+        "example.test.",
+        "10.10.10.in-addr.arpa.",
+    }

@@ -29,6 +29,7 @@ HANDLERS = {
     "history": "failover_dns.edge.histories",
     "check": "failover_dns.edge.check",
     "report": "failover_dns.edge.reports",
+    "status": "failover_dns.edge.status",
     "grants": "failover_dns.edge.grants",
     "watch": "failover_dns.edge.watching",
     "init": "failover_dns.edge.initial",
@@ -92,7 +93,13 @@ def parser() -> argparse.ArgumentParser:
     mode.add_argument(
         "--verify", action="store_true", help="check the hash chain; name the first broken line"
     )
-    add.add_argument("--state-dir", metavar="DIR", help="read the change log there; needs no configuration")
+    _state_dir(add)
+
+    add = _command(commands, "status", "show how each zone of each pair stands, by the change log")
+    _pairs(add, "show only these pairs")
+    _configured(add)
+    _json(add)
+    _state_dir(add)
 
     add = _command(commands, "check", "check configuration, sources, zones, primaries, keys and grants")
     _configured(add)
@@ -163,6 +170,12 @@ def _configured(command: _Parser) -> None:
 
 def _pairs(command: _Parser, what: str) -> None:
     command.add_argument("pairs", metavar="PAIR", nargs="*", help=what)
+
+
+def _state_dir(command: _Parser) -> None:
+    command.add_argument(
+        "--state-dir", metavar="DIR", help="read the change log there; needs no configuration"
+    )
 
 
 def _json(command: _Parser) -> None:

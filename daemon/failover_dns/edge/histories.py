@@ -18,12 +18,7 @@ from failover_dns.effects.changelog import follow, read_lines
 
 def history(arguments: argparse.Namespace) -> int:
     """Print the change log; with `--verify`, 1 if its chain is broken."""
-    directory = _directory(arguments)
-    if not directory.is_dir():
-        raise FailoverDnsError(
-            f"there is no change log in {directory}",
-            "the daemon writes it there at its first change; name another place with --state-dir",
-        )
+    directory = directory_of(arguments)
     if arguments.verify:
         return _verify(directory)
     lines = follow(directory) if arguments.follow else read_lines(directory)
@@ -32,9 +27,18 @@ def history(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _directory(arguments: argparse.Namespace) -> Path:
-    if arguments.state_dir:
-        return Path(arguments.state_dir)
+def directory_of(arguments: argparse.Namespace) -> Path:
+    """Return the state directory that is asked for; FailoverDnsError if there is no change log."""
+    directory = Path(arguments.state_dir) if arguments.state_dir else _configured(arguments)
+    if not directory.is_dir():
+        raise FailoverDnsError(
+            f"there is no change log in {directory}",
+            "the daemon writes it there at its first change; name another place with --state-dir",
+        )
+    return directory
+
+
+def _configured(arguments: argparse.Namespace) -> Path:
     from failover_dns.edge.settings.load import load  # noqa: PLC0415 - slow, and not needed with --state-dir
 
     return load(arguments.config and Path(arguments.config), os.environ).state_dir
