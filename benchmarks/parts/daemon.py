@@ -66,13 +66,19 @@ class Daemon:
 
 
 @contextmanager
-def running_daemon(folder: Path, server: DnsServer) -> Iterator[Daemon]:
-    """Run the daemon in `folder` until the block ends."""
+def running_daemon(
+    folder: Path, server: DnsServer, *, settings: str = "", of_zones: str = "", tables: str = ""
+) -> Iterator[Daemon]:
+    """Run the daemon in `folder` until the block ends, with these lines of configuration beside the usual.
+
+    `settings` come first, `of_zones` into each zone, `tables` last.
+    """
     status, state = folder / "status" / "online", folder / "state"
     status.parent.mkdir(parents=True)
     status.write_text(f"{AGENTS[0]}\n")
     configuration = folder / "failover-dns.toml"
-    configuration.write_text(connection(folder, server) + PAIR.format(status=status))
+    usual = connection(folder, server).replace("[[zones]]\n", f"[[zones]]\n{of_zones}")
+    configuration.write_text(settings + usual + PAIR.format(status=status) + tables)
     command = [str(COMMAND), "run", "--config", str(configuration)]
     with (
         running(command, folder / "stderr", ready='"ready"') as process,

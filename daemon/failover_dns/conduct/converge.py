@@ -21,6 +21,9 @@ FIRST_S = 0.005
 MOST_S = 1.0
 """Between two questions to one server: short at first, since a secondary that is notified needs milliseconds."""
 
+SHARE = 0.1
+"""How much longer a pause may make a delay look than it was."""
+
 
 class Convergence:
     """The servers of one zone, asked after each applied change: those named here, and its NS set by `connect`."""
@@ -63,7 +66,7 @@ class Convergence:
     async def _ask(self, name: str, change: Change, serial: int, since: Instant, until_s: float) -> Shown:
         server = self._servers.get(name) or self._connect(name)
         self._servers[name] = server
-        pause_s, problem = FIRST_S, ""
+        began_s, problem = self._clock().mono_s, ""
         while True:
             left_s = until_s - self._clock().mono_s
             if left_s <= 0:
@@ -75,8 +78,8 @@ class Convergence:
                 problem = "it still has an older serial and the records as they were"
             except FailoverDnsError as error:
                 problem = error.what
-            await asyncio.sleep(min(pause_s, left_s))
-            pause_s = min(MOST_S, pause_s * 2)
+            now_s = self._clock().mono_s
+            await asyncio.sleep(min(MOST_S, max(FIRST_S, (now_s - began_s) * SHARE), left_s))
 
     def _line(self, seq: int, intent: Intent, shown: Iterable[Shown], *, old_ttl_s: int | None) -> Converged:
         shown = tuple(shown)
