@@ -5,31 +5,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.bind import (
-    HOST,
-    _answers_in_time,
-    _free_port,
-    _launch,
-    _stop,
-    _write_configuration,
-)
+from tests.servers.bind import SILENT, command, running_bind, write_configuration
 from tests.servers.client import DnsServer
-from tests.servers.keys import make_keys
+from tests.servers.programs import HOST, answers_in_time, free_port, stop
+
+__all__ = ["AT_ONCE", "SILENT", "free_port", "running_primary", "running_secondary"]
 
 AT_ONCE = "notify-delay 0;"
 """What an operator sets for others to hear of each change: BIND keeps 5 s between two NOTIFY of a zone by itself."""
-
-SILENT = "notify no;"
-
-
-def free_port() -> int:
-    """Return a port that is free now, for UDP and TCP."""
-    return _free_port()
 
 
 @contextmanager
@@ -38,15 +27,8 @@ def running_primary(
 ) -> Iterator[DnsServer]:
     """Run a primary that sends NOTIFY to the ports that it `tells`, with these `options` beside."""
     told = "".join(f" {HOST} port {port};" for port in tells)
-
-    def write(folder: Path, server: DnsServer) -> None:
-        _write_configuration(folder, zones, server)
-        file = folder / "named.conf"
-        telling = f"notify explicit; also-notify {{{told} }}; {options}"
-        file.write_text(file.read_text().replace(SILENT, telling))
-
-    server = DnsServer(host=HOST, port=free_port(), keys=make_keys(), kind="bind")
-    with _running(server, zones, write):
+    telling = f"notify explicit; also-notify {{{told} }}; {options}"
+    with running_bind(zones, options=telling) as server:
         yield server
 
 
@@ -62,27 +44,16 @@ def running_secondary(
         f'zone "{zone}" {{ type secondary; file "{zone}copy"; primaries {{ {source} }}; }};\n'
         for zone in zones
     )
-
-    def write(folder: Path, server: DnsServer) -> None:
-        _write_configuration(folder, {}, server)
-        file = folder / "named.conf"
-        file.write_text(file.read_text().replace(SILENT, options) + clauses)
-
-    with _running(server, zones, write):
-        yield server
-
-
-@contextmanager
-def _running(
-    server: DnsServer, zones: Iterable[str], write: Callable[[Path, DnsServer], None]
-) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="named-") as directory:
         folder = Path(directory)
-        write(folder, server)
-        process = _launch(folder)
+        write_configuration(folder, {}, server, options=options)
+        with (folder / "named.conf").open("a") as file:
+            file.write(clauses)
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            if not all(_answers_in_time(process, server, zone) for zone in zones):
+            if not all(answers_in_time(process, server, zone) for zone in zones):
                 raise RuntimeError(f"named did not start: {(folder / 'log').read_text()[-2000:]}")
-            yield
+            yield server
         finally:
-            _stop(process)
+            stop(process)

@@ -63,11 +63,11 @@ def serving(
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         try:
-            if _answers_in_time(process, server, zone):
+            if answers_in_time(process, server, zone):
                 yield server
                 return
         finally:
-            _stop(process)
+            stop(process)
     raise RuntimeError(f"{kind} did not start: {log.read_text()[-2000:]}")
 
 
@@ -81,7 +81,7 @@ def free_port() -> int:
         return port
 
 
-def _answers_in_time(process: subprocess.Popen[bytes], server: DnsServer, zone: str) -> bool:
+def answers_in_time(process: subprocess.Popen[bytes], server: DnsServer, zone: str) -> bool:
     """Ask for the SOA until it comes, signed, so that no other process on the port passes for this one."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
@@ -94,7 +94,8 @@ def _answers_in_time(process: subprocess.Popen[bytes], server: DnsServer, zone: 
     return False
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process, by force if it does not end by itself."""
     process.terminate()
     try:
         process.wait(STOP_S)
