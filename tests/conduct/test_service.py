@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -297,3 +297,67 @@ async def test_a_journal_that_cannot_be_written_stops_nothing_but_the_changes(em
         while not (await run.next())[0].in_order:
             pass
         assert run.pair.holds("dma-backup") == MOVED
+
+
+class Held:
+    """A tap's treatment: from the first update on nothing passes until it may, as at a primary that hangs."""
+
+    def __init__(self) -> None:
+        self.sent = asyncio.Event()
+        self.may_pass = asyncio.Event()
+
+    async def __call__(self, wire: bytes, forward: Forward) -> bytes:
+        if is_update(wire):
+            self.sent.set()
+        if self.sent.is_set():
+            await self.may_pass.wait()
+        return await forward(wire)
+
+
+async def test_a_newer_decision_does_not_wait_for_a_zone_whose_primary_is_slow(primary: DnsServer) -> None:
+    async with running(primary) as run:
+        held = Held()
+        run.pair.tap(REVERSE).treat = held
+        run.pair.roles.online(BACKUP)
+        run.service.wake(["dma"], Why.SOURCE)
+        async with asyncio.timeout(LONG_S):
+            await held.sent.wait()
+        run.pair.roles.online(MAIN)
+        run.service.wake(["dma"], Why.SOURCE)
+        left, _ = await run.next()
+        assert (REVERSE in left.outcomes, left.in_order) == (False, False)
+        await _until(lambda: "A 10.10.10.5" in run.pair.holds("dma-main"))
+        assert run.pair.holds("dma-backup") == {"A 10.10.10.2"}
+        assert not held.may_pass.is_set()
+        held.may_pass.set()
+        while True:
+            walk, _ = await run.next()
+            if walk.in_order:
+                break
+        assert run.pair.holds("5", REVERSE) == {f"PTR {MAIN}"}
+        assert await run.stop()
+        assert run.pair.log.open() == []
+
+
+async def test_stopping_waits_for_what_an_earlier_walk_left_in_flight(embedded: DnsServer) -> None:
+    async with running(embedded) as run:
+        held = Held()
+        run.pair.tap(REVERSE).treat = held
+        run.pair.roles.online(BACKUP)
+        run.service.wake(["dma"], Why.SOURCE)
+        async with asyncio.timeout(LONG_S):
+            await held.sent.wait()
+        run.service.wake(["dma"], Why.RESYNC)
+        await run.next()
+        run.service.stop()
+        held.may_pass.set()
+        assert await run.stop()
+        assert run.pair.log.open() == []
+        assert run.pair.holds("5", REVERSE) == {f"PTR {BACKUP}"}
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Return once the server shows it; each look is a question over the wire."""
+    async with asyncio.timeout(LONG_S):
+        while not await asyncio.to_thread(holds):
+            pass

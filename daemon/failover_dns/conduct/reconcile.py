@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from failover_dns.conduct.backoff import OURSELVES, Backoff
@@ -111,8 +111,10 @@ class Reconciler:
             planned, plan = self._proposer.plan(
                 replace(walk, outcomes={}, made=()), walk.decision, await self._view(wake, depth)
             )
+            earlier = frozenset(self._flying)
             due, returning = self._due(plan, wake, story)
-            await self._launch(due, planned.view, story, hurry)
+            await self._launch(due, planned.view, story)
+            await self._wait(hurry, earlier)
             landed = self._collect(planned)
             self._forgive(plan)
             walk = replace(
@@ -124,28 +126,32 @@ class Reconciler:
                 returning=returning,
                 in_order=not self._flying and _in_order(planned, plan, landed.outcomes),
             )
-            if not any(outcome.next is Next.REPLAN for outcome in landed.outcomes.values()):
+            replan = any(outcome.next is Next.REPLAN for outcome in landed.outcomes.values())
+            if not replan and earlier.isdisjoint(landed.outcomes):
                 break
         return walk
 
     def _story(self, decision: Move, wake: Wake) -> Story:
         return Story(why=wake.why, at=wake.at, cause=self._cause(decision), reason=decision.reason)
 
-    async def _launch(self, due: Plan, view: View | None, story: Story, hurry: asyncio.Event | None) -> None:
-        """Send what is due and wait for all that is in flight, unless something new wakes the pair."""
+    async def _launch(self, due: Plan, view: View | None, story: Story) -> None:
+        """Send what is due."""
         if due.changes and view is not None:
             tasks = await self._transactions.launch(due, view.sittings, story)
-            self._flying |= {
+            flights = {
                 change.zone: _Flight(change, story.cause, tasks[change.zone]) for change in due.changes
             }
-        await self._wait(hurry)
+            self._flying |= flights
 
-    async def _wait(self, hurry: asyncio.Event | None) -> None:
+    async def _wait(self, hurry: asyncio.Event | None, earlier: Collection[str]) -> None:
+        """Wait for what is in flight; what an earlier walk sent is planned anew as soon as it has landed."""
         called = asyncio.create_task((hurry or asyncio.Event()).wait())
         try:
-            while any(not flight.task.done() for flight in self._flying.values()) and not called.done():
-                waiting = {flight.task for flight in self._flying.values() if not flight.task.done()}
-                await asyncio.wait({*waiting, called}, return_when=asyncio.FIRST_COMPLETED)
+            while not called.done():
+                waiting = {zone: f.task for zone, f in self._flying.items() if not f.task.done()}
+                if not waiting or any(self._flying[zone].task.done() for zone in earlier):
+                    break
+                await asyncio.wait({*waiting.values(), called}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             for flight in self._flying.values():
                 flight.task.cancel()
@@ -204,7 +210,7 @@ class Reconciler:
         now_s = self._clock().mono_s
         waiting = self._backoff.unreadable(now_s=now_s)
         skip = frozenset[str]() if wake.why is Why.RESYNC else waiting
-        view = await self._reader.view(depth, skip=skip)
+        view = await self._reader.view(depth, skip=skip, busy=frozenset(self._flying))
         self._backoff.keep({*view.zones, *self._flying, OURSELVES})
         for zone in view.unread.keys() - skip:
             self._backoff.fail(zone, None, now_s=now_s)

@@ -79,16 +79,20 @@ class Reader:
         """The zones of which something is known."""
         return frozenset(self._known)
 
-    async def view(self, depth: Depth, *, skip: frozenset[str] = frozenset()) -> View:
+    async def view(
+        self, depth: Depth, *, skip: frozenset[str] = frozenset(), busy: frozenset[str] = frozenset()
+    ) -> View:
         """Return what the zones hold; what is not known is always found and read.
 
         At depth CHANGED a zone is read anew if its serial says that something changed, at ANEW in any case.
-        Zones in `skip` that could not be read last time are not asked: they stay unread.
+        Zones in `skip` that could not be read last time are not asked: they stay unread. Zones in `busy`, where
+        something is in flight, are taken as they are known: they may be slow, and are read when it has landed.
         """
         spared = skip & (self._unread.keys() | self._unfound.keys())
         await self._find(spared if depth is not Depth.KNOWN else spared | self._known.keys())
         spared &= self._unread.keys()  # what lies elsewhere now was not asked for before
-        await asyncio.gather(*(self._renew(zone, depth) for zone in self._zones.keys() - spared))
+        left = busy & self._known.keys()
+        await asyncio.gather(*(self._renew(zone, depth) for zone in self._zones.keys() - spared - left))
         return View(
             zones=self.zones,
             records={key: rrset for known in self._known.values() for key, rrset in known.records.items()},
