@@ -21,6 +21,9 @@ FIRST_S = 0.005
 MOST_S = 1.0
 """Between two questions to one server: short at first, since a secondary that is notified needs milliseconds."""
 
+ASK_S = 1.0
+"""What the last question is given at least, so that its answer and not our haste is reported."""
+
 SHARE = 0.1
 """How much longer a pause may make a delay look than it was."""
 
@@ -72,7 +75,7 @@ class Convergence:
             if left_s <= 0:
                 return Shown(server=name, delay_ms=None, problem=problem)
             try:
-                if await shows(server, change, serial, deadline_s=left_s):
+                if await shows(server, change, serial, deadline_s=max(left_s, ASK_S)):
                     delay_ms = round((self._clock().mono_s - since.mono_s) * 1000, 3)
                     return Shown(server=name, delay_ms=delay_ms)
                 problem = "it still has an older serial and the records as they were"
