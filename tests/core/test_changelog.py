@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,19 @@ from failover_dns.core.changelog import (
     Broken,
     BrokenLineError,
     Cause,
+    Claimed,
     Column,
     Converged,
     Entry,
+    Frozen,
+    Held,
     Intent,
+    Peer,
+    Released,
     Repaired,
     Result,
     Shown,
+    Thawed,
     Verified,
     decode,
     digest,
@@ -40,7 +46,7 @@ from failover_dns.core.changelog import (
     verify,
 )
 from failover_dns.core.decide import Reason
-from failover_dns.core.model import Change, Key, Record, RRset, Type, Value
+from failover_dns.core.model import Change, Key, Record, Role, RRset, Type, Value
 from failover_dns.core.outcome import Said, Verdict
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "change-log.md"
@@ -69,6 +75,23 @@ INTENT = Intent(
         removes=(Record(MAIN, VIRTUAL),),
         adds=(Record(BACKUP, VIRTUAL),),
         ttl_s=60,
+    ),
+    fence="3 dma-backup",
+    claims=(
+        Claimed(
+            agent="dma-backup.example.test.",
+            role=Role.ONLINE,
+            since_s=1772357399.5,
+            seen="2026-03-01T09:29:59.600Z",
+            began=True,
+        ),
+        Claimed(
+            agent="dma-main.example.test.",
+            role=Role.UNKNOWN,
+            since_s=None,
+            seen="2026-03-01T08:00:00.000Z",
+            began=False,
+        ),
     ),
 )
 RESULT = Result(
@@ -108,6 +131,10 @@ def test_an_intent_is_one_compact_line_with_its_fields_in_order() -> None:
         b'{"name":"dma-main.example.test.","type":"A","ttl_s":1200,"values":["10.10.10.10","10.10.10.5"]}],'
         b'"removes":[{"name":"dma-main.example.test.","type":"A","value":"10.10.10.5"}],'
         b'"adds":[{"name":"dma-backup.example.test.","type":"A","value":"10.10.10.5"}],"ttl_s":60,'
+        b'"fence":"3 dma-backup","claims":[{"agent":"dma-backup.example.test.","role":"ONLINE",'
+        b'"since_s":1772357399.5,"seen":"2026-03-01T09:29:59.600Z","began":true},'
+        b'{"agent":"dma-main.example.test.","role":"UNKNOWN","since_s":null,'
+        b'"seen":"2026-03-01T08:00:00.000Z","began":false}],'
         b'"prev":"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"}\n'
     )
 
@@ -124,6 +151,58 @@ def test_an_outcome_is_one_compact_line_with_its_fields_in_order() -> None:
     )
 
 
+AT = "2026-03-01T09:30:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("entry", "fields_between"),
+    [
+        (
+            Peer(
+                pair="dma",
+                epoch=7,
+                online="",
+                writer="ops-2",
+                decided=AT,
+                stands_for="dma-main.example.test.",
+                agrees=False,
+            ),
+            (
+                b'"pair":"dma","epoch":7,"online":"","writer":"ops-2","decided":"2026-03-01T09:30:00.000Z",'
+                b'"stands_for":"dma-main.example.test.","agrees":false'
+            ),
+        ),
+        (
+            Held(pair="dma", reason=Reason.DAMPED, to="dma-main.example.test.", penalty=4.62, until=AT),
+            (
+                b'"pair":"dma","reason":"damped","to":"dma-main.example.test.","penalty":4.62,'
+                b'"until":"2026-03-01T09:30:00.000Z"'
+            ),
+        ),
+        (
+            Released(pair="dma", by="ana@ops-1", penalty=4.62),
+            b'"pair":"dma","by":"ana@ops-1","penalty":4.62',
+        ),
+        (
+            Frozen(pair="dma", by="ana@ops-1", reason="patching", until=None),
+            b'"pair":"dma","by":"ana@ops-1","reason":"patching","until":null',
+        ),
+        (
+            Thawed(pair="dma", by="ana@ops-1", reason=""),
+            b'"pair":"dma","by":"ana@ops-1","reason":""',
+        ),
+    ],
+)
+def test_what_a_pair_goes_through_besides_is_one_compact_line_with_its_fields_in_order(
+    entry: Entry, fields_between: bytes
+) -> None:
+    line = encode(entry, seq=9, prev="0f" * 32, wall_s=0.0)
+    assert line.partition(b'"event":')[2].partition(b",")[2] == (
+        fields_between + b',"prev":"' + b"0f" * 32 + b'"}\n'
+    )
+    assert decode(line).entry == entry
+
+
 def test_a_line_is_read_back_with_its_place_and_time() -> None:
     line = decode(encode(REPAIRED, seq=9, prev="0f" * 32, wall_s=1772357400.5))
     assert (line.seq, line.time.timestamp(), line.event) == (9, 1772357400.5, "repaired")
@@ -131,6 +210,8 @@ def test_a_line_is_read_back_with_its_place_and_time() -> None:
 
 
 texts = st.text(max_size=20)
+moments = st.integers(0, 2**32).map(rfc3339)
+finite = st.floats(allow_nan=False, allow_infinity=False)
 values: dict[Type, st.SearchStrategy[Value]] = {
     Type.A: st.ip_addresses(v=4),
     Type.AAAA: st.ip_addresses(v=6),
@@ -156,6 +237,14 @@ changes = st.builds(
     adds=st.lists(records, max_size=3).map(tuple),
     ttl_s=st.integers(0, 2**31 - 1),
 )
+claims = st.builds(
+    Claimed,
+    agent=texts,
+    role=st.sampled_from(Role),
+    since_s=st.none() | finite,
+    seen=moments,
+    began=st.booleans(),
+)
 intents = changes.flatmap(
     lambda change: st.builds(
         Intent,
@@ -170,6 +259,8 @@ intents = changes.flatmap(
         primary=texts,
         key=texts,
         change=st.just(change),
+        fence=texts,
+        claims=st.lists(claims, max_size=2).map(tuple),
     )
 )
 results = st.builds(
@@ -184,9 +275,9 @@ results = st.builds(
     what=texts,
     cure=texts,
     after=st.none() | st.lists(rrsets, max_size=3).map(lambda found: {rrset.key: rrset for rrset in found}),
-    took_ms=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    took_ms=st.none() | finite,
     recovered=st.booleans(),
-    forgotten_at=st.none() | st.integers(0, 2**32).map(rfc3339),
+    forgotten_at=st.none() | moments,
 )
 repaired = st.builds(
     Repaired,
@@ -202,9 +293,33 @@ converged = st.builds(
     servers=st.lists(
         st.builds(Shown, server=texts, delay_ms=st.none() | st.floats(0, 1e9), problem=texts), max_size=3
     ).map(tuple),
-    forgotten_at=st.none() | st.integers(0, 2**32).map(rfc3339),
+    forgotten_at=st.none() | moments,
 )
-entries = st.one_of(intents, results, converged, repaired)
+peers = st.builds(
+    Peer,
+    pair=texts,
+    epoch=st.integers(1, 2**63),
+    online=texts,
+    writer=texts,
+    decided=moments,
+    stands_for=texts,
+    agrees=st.booleans(),
+)
+holds = st.builds(
+    Held, pair=texts, reason=st.sampled_from(Reason), to=texts, penalty=finite, until=st.none() | moments
+)
+orders = st.one_of(
+    st.builds(Released, pair=texts, by=texts, penalty=finite),
+    st.builds(Frozen, pair=texts, by=texts, reason=texts, until=st.none() | moments),
+    st.builds(Thawed, pair=texts, by=texts, reason=texts),
+)
+entries = st.one_of(intents, results, converged, peers, holds, orders, repaired)
+
+
+def test_an_address_of_ipv6_is_read_back_as_one() -> None:
+    record = Record(Key("dma-main.example.test.", Type.AAAA), ip_address("2001:db8::5"))
+    intent = replace(INTENT, change=replace(INTENT.change, adds=(record,)))
+    assert decode(encode(intent, seq=1, prev=GENESIS, wall_s=0.0)).entry == intent
 
 
 def test_a_server_that_is_not_one_is_a_broken_line() -> None:
@@ -212,6 +327,31 @@ def test_a_server_that_is_not_one_is_a_broken_line() -> None:
     for servers in ([1], [{"server": "ns2"}], [{"server": "ns2", "delay_ms": "soon", "problem": ""}]):
         with pytest.raises(BrokenLineError):
             decode(edited(entry, servers=servers))
+
+
+def test_a_claim_that_is_not_one_is_a_broken_line() -> None:
+    right = {
+        "agent": "a.",
+        "role": "ONLINE",
+        "since_s": None,
+        "seen": "2026-03-01T09:30:00.000Z",
+        "began": True,
+    }
+    assert decode(edited(INTENT, claims=[right])).entry
+    for wrong in ({"role": "MASTER"}, {"since_s": "now"}, {"seen": "now"}, {"began": 1}, {"more": 1}):
+        with pytest.raises(BrokenLineError):
+            decode(edited(INTENT, claims=[right | wrong]))
+
+
+def test_an_intent_from_before_there_were_fences_and_claims_has_none() -> None:
+    line = json.loads(edited(INTENT))
+    del line["fence"], line["claims"]
+    assert decode(json.dumps(line).encode()).entry == replace(INTENT, fence="", claims=())
+
+
+def test_a_claim_of_a_time_that_is_none_is_not_constructed() -> None:
+    with pytest.raises(ValueError, match="'soon' is not a time"):
+        Claimed(agent="a.", role=Role.ONLINE, since_s=None, seen="soon", began=True)
 
 
 @given(entries)
@@ -428,7 +568,17 @@ def test_the_document_has_the_fields_of_each_event_and_no_others(event: str) -> 
 
 @pytest.mark.parametrize(
     ("event", "entry"),
-    [("intent", Intent), ("outcome", Result), ("converged", Converged), ("repaired", Repaired)],
+    [
+        ("intent", Intent),
+        ("outcome", Result),
+        ("converged", Converged),
+        ("peer", Peer),
+        ("held", Held),
+        ("released", Released),
+        ("frozen", Frozen),
+        ("thawed", Thawed),
+        ("repaired", Repaired),
+    ],
 )
 def test_the_schema_has_every_part_of_an_entry(event: str, entry: type) -> None:
     parts = {field.name for field in fields(entry)} - {"change"}

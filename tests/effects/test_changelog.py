@@ -24,7 +24,9 @@ import pytest
 from failover_dns.core.changelog import (
     GENESIS,
     Cause,
+    Entry,
     Intent,
+    Released,
     Repaired,
     Result,
     Verified,
@@ -46,6 +48,7 @@ from failover_dns.effects.changelog import (
     last_moves,
     open_intents,
     read_lines,
+    recent_switches,
 )
 from failover_dns.effects.lane import Lane
 
@@ -533,6 +536,7 @@ async def test_the_last_applied_change_of_each_pair_is_found_over_all_files(tmp_
     }
     assert found["dma"] == Moved(
         online="dma-main.example.test.",
+        intent=back,
         result=replace(RESULT, intent=5),
         time=decode(next(read_lines(tmp_path))).time,
     )
@@ -553,6 +557,66 @@ async def test_a_broken_line_is_no_move(tmp_path: Path) -> None:
     path = tmp_path / "changes.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"cause":"switch"', b'"cause":"mood"'))
     assert last_moves(tmp_path, ["dma"]) == {}
+
+
+def minutes(directory: Path, *groups: tuple[Entry, ...], max_bytes: int = 10_000) -> None:
+    """Append each group of entries one minute after the one before, from 1772357400 on."""
+
+    async def write() -> None:
+        wall_s = iter(1772357400.0 + 60 * minute for minute in range(-1, len(groups)))
+        now = next(wall_s)
+        lane = Lane("change log")
+        async with ChangeLog(
+            directory, clock=lambda: Instant(mono_s=1.0, wall_s=now), run=lane.run, max_bytes=max_bytes
+        ) as log:
+            for group in groups:
+                now = next(wall_s)
+                await log.append(*group)
+        lane.close()
+
+    asyncio.run(write())
+
+
+BACK = replace(INTENT, transaction="9a", online="dma-main.example.test.")
+REFUSED = replace(RESULT, verdict=Verdict.REFUSED)
+
+
+def test_each_switch_of_which_anything_was_applied_has_one_time(tmp_path: Path) -> None:
+    reverse = replace(INTENT, zone="r.", change=replace(INTENT.change, zone="r."))
+    minutes(
+        tmp_path,
+        (INTENT, reverse),
+        (RESULT,),
+        (replace(RESULT, intent=2),),
+        (replace(INTENT, transaction="d", cause=Cause.DRIFT),),
+        (replace(RESULT, intent=5),),
+        (BACK, replace(REFUSED, intent=7)),
+        (BACK, replace(RESULT, intent=9)),
+        (replace(INTENT, transaction="f"), replace(REFUSED, intent=11), replace(INTENT, transaction="o")),
+    )
+    assert recent_switches(tmp_path, ["dma", "new"], since_s=0.0) == {
+        "dma": (1772357460.0, 1772357760.0),
+        "new": (),
+    }
+
+
+def test_a_switch_that_was_begun_too_long_ago_is_not_recent(tmp_path: Path) -> None:
+    minutes(tmp_path, (INTENT,), (RESULT,), (BACK, replace(RESULT, intent=3)))
+    assert recent_switches(tmp_path, ["dma"], since_s=1772357430.0) == {"dma": (1772357520.0,)}
+
+
+def test_a_release_makes_the_switches_before_it_forgotten(tmp_path: Path) -> None:
+    released = Released(pair="dma", by="root@ops-1", penalty=1.0)
+    minutes(tmp_path, (INTENT, RESULT), (released,), (BACK, replace(RESULT, intent=4)))
+    assert recent_switches(tmp_path, ["dma"], since_s=0.0) == {"dma": (1772357520.0,)}
+
+
+def test_recent_switches_are_looked_for_no_further_back_than_asked(tmp_path: Path) -> None:
+    minutes(tmp_path, (INTENT, RESULT), (BACK, replace(RESULT, intent=3)))
+    (tmp_path / "changes-000000000001.jsonl").mkdir()
+    assert recent_switches(tmp_path, ["dma", "new"], since_s=1772357430.0)["dma"] == (1772357460.0,)
+    with pytest.raises(JournalError, match="cannot be read: Is a directory"):
+        recent_switches(tmp_path, ["dma"], since_s=0.0)
 
 
 APPEND_FOR_EVER = """

@@ -29,7 +29,11 @@ def history(arguments: argparse.Namespace) -> int:
 
 def directory_of(arguments: argparse.Namespace) -> Path:
     """Return the state directory that is asked for; FailoverDnsError if there is no change log."""
-    directory = Path(arguments.state_dir) if arguments.state_dir else _configured(arguments)
+    return with_log(Path(arguments.state_dir) if arguments.state_dir else _configured(arguments))
+
+
+def with_log(directory: Path) -> Path:
+    """Return the state directory; FailoverDnsError if there is no change log."""
     if not directory.is_dir():
         raise FailoverDnsError(
             f"there is no change log in {directory}",

@@ -10,15 +10,21 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from failover_dns.core.changelog import (
     BrokenLineError,
     Converged,
+    Frozen,
+    Held,
     Intent,
     Line,
+    Peer,
+    Released,
     Repaired,
     Result,
     Shown,
+    Thawed,
     decode,
 )
 from failover_dns.core.model import Change
@@ -106,7 +112,7 @@ def _wanted(line: Line, pair: str | None, since: datetime | None, event: str | N
 def _cells(rows: Iterable[Row]) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
     for row in rows:
-        yield tuple(_printable(cell) or _NOTHING for cell in _texts(row))
+        yield tuple(printable(cell) or _NOTHING for cell in _texts(row))
 
 
 def _texts(row: Row) -> tuple[str, ...]:
@@ -114,24 +120,51 @@ def _texts(row: Row) -> tuple[str, ...]:
     line = row.line
     if line is None:
         return ("", "", "unreadable", "", "", "", "", row.broken)
-    moment = str(line.raw["time"])
+    verdict = took = cause = zone = ""
     match line.entry:
-        case Intent() as intent:
-            doing = _change(intent.change)
-            return (moment, intent.pair, line.event, "", "", intent.cause, intent.zone, doing)
-        case Result() as result:
+        case Intent(zone=zone) as intent:
+            cause, what = intent.cause, _change(intent.change)
+        case Result(zone=zone, verdict=verdict) as result:
             took = "" if result.took_ms is None else f"{result.took_ms:.1f} ms"
-            cause = row.intent.cause if row.intent else ""
-            done = _became(result, row.intent)
-            return (moment, result.pair, line.event, result.verdict, took, cause, result.zone, done)
-        case Converged(servers=servers) as converged:
-            lag = ", ".join(_lag(server) for server in servers)
-            return (moment, converged.pair, line.event, "", "", "", converged.zone, lag)
+            cause, what = row.intent.cause if row.intent else "", _became(result, row.intent)
+        case Converged(zone=zone, servers=servers):
+            what = ", ".join(_lag(server) for server in servers)
+        case Peer() | Held() | Released() | Frozen() | Thawed() as said:
+            cause, what = said.reason if isinstance(said, Held) else "", tell(said)
         case Repaired(cut_bytes=count):
-            cut = f"cut off a torn last line of {count} bytes"
-            return (moment, "", line.event, "", "", "", "", cut)
+            what = f"cut off a torn last line of {count} bytes"
         case _:
-            return (moment, str(line.raw.get("pair", "")), line.event, "", "", "", "", UNKNOWN)
+            what = UNKNOWN
+    pair = str(line.raw.get("pair", ""))
+    return (str(line.raw["time"]), pair, line.event, verdict, took, cause, zone, what)
+
+
+def tell(entry: Peer | Held | Released | Frozen | Thawed) -> str:
+    """Say in words what a pair went through besides its changes."""
+    match entry:
+        case Peer():
+            mind = f"stands for {entry.stands_for}" if entry.stands_for else "holds"
+            online = entry.online or "nobody"
+            return (
+                f"{entry.writer} decided at {entry.decided} that {online} is online (epoch {entry.epoch}); "
+                f"this daemon {'agrees' if entry.agrees else mind}"
+            )
+        case Held():
+            until = "" if entry.until is None else f", until {entry.until}"
+            return f"not moved to {entry.to}: penalty {entry.penalty:.1f}{until}"
+        case Released():
+            return f"by {entry.by}: no more damping; the penalty was {entry.penalty:.1f}"
+        case Frozen():
+            return f"by {entry.by} until {entry.until or 'it is thawed'}: {entry.reason}"
+        case Thawed():
+            return f"by {entry.by}" + (f": {entry.reason}" if entry.reason else "")
+        case _:
+            assert_never(entry)
+
+
+def printable(text: str) -> str:
+    """Return text from DNS or elsewhere without what would steer a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _change(change: Change) -> str:
@@ -149,8 +182,3 @@ def _lag(shown: Shown) -> str:
     if shown.delay_ms is None:
         return f"{shown.server} does not show it: {shown.problem}"
     return f"{shown.server} after {shown.delay_ms:.1f} ms"
-
-
-def _printable(text: str) -> str:
-    """Return text from DNS or elsewhere without what would steer a terminal."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
