@@ -43,6 +43,7 @@ def test_variables_of_others_mean_nothing(tmp_path: Path) -> None:
         FAILOVER_DNS_VENV="/srv",
         FAILOVER_DNS_CONFIG="/x",
         FAILOVER_DNS="x",
+        STATE_DIRECTORY="/var/lib/failover-dns",
     )
 
 

@@ -124,7 +124,7 @@ def test_what_is_right_becomes_the_core_s_own_model(tmp_path: Path) -> None:
 
     assert loaded.path == PATH
     assert loaded.state_dir == Path("/srv/state")
-    assert loaded.log == Log(level="debug", format="json")
+    assert loaded.log == Log(level="debug", format="auto")
     assert loaded.timings == Timings(look_s=3.0, audit_s=60.0, deadline_s=5.0)
     assert loaded.max_changes == 64
     assert loaded.zones[0].name == "example.test."
@@ -149,6 +149,7 @@ def test_what_is_right_becomes_the_core_s_own_model(tmp_path: Path) -> None:
         keep_physical=True,
         settle_s=2.0,
         both_online=BothOnline.HOLD,
+        fence=True,
     )
     assert [pair.published_as for pair in loaded.pairs] == [
         None,

@@ -26,6 +26,7 @@ def check(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
     yield from _virtual_ips(draft)
     yield from check_read_once(draft, platform)
     yield from _outside_zones(draft)
+    yield from _damping(draft)
     for at, pair in drafts.pairs(draft):
         yield from check_pair(at, pair)
         yield from check_sources(at, pair)
@@ -124,6 +125,16 @@ def _outside_zones(draft: SettingsDraft) -> Iterator[Finding]:
                     what=f"{name} lies in none of the zones, which are {', '.join(sorted(zones))}",
                     cure="add the [[zones]] that holds it",
                 )
+
+
+def _damping(draft: SettingsDraft) -> Iterator[Finding]:
+    limit, reuse = (draft.damping.limit, draft.damping.reuse) if draft.damping is not None else (None, None)
+    if limit is not None and reuse is not None and reuse > limit - 1:
+        yield Finding(
+            at=("damping", "reuse"),
+            what=f"{reuse:g} is not 1 less than limit, which is {limit:g}",
+            cure=f"give at most {limit - 1:g}, or raise limit: else the switch that ends a hold begins another",
+        )
 
 
 def _parsed(zone: ZoneDraft) -> bool:

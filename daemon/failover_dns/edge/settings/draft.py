@@ -61,6 +61,13 @@ class DiscoveryDraft(Draft):
     key: Maybe[fields.KeyName] = None
 
 
+class DampingDraft(Draft):
+    """Flap damping."""
+
+    limit: Maybe[fields.Limit] = 5.0
+    reuse: Maybe[fields.Reuse] = 2.0
+
+
 class SourceDraft(Draft):
     """A source of whatever kind."""
 
@@ -118,6 +125,7 @@ class SettingsDraft(Draft):
     zones: Maybe[list[Maybe[ZoneDraft]]] = []
     pairs: Maybe[list[Maybe[PairDraft]]] = []
     discovery: Maybe[DiscoveryDraft] = None
+    damping: Maybe[DampingDraft] = DampingDraft()
 
 
 Placed = Iterator[tuple[Loc, T]]

@@ -18,6 +18,9 @@ DELIMITER = "__"
 CONFIG = PREFIX + "CONFIG"
 """Names the file; it is not a key of it."""
 
+THEIRS = frozenset({"STATE_DIRECTORY"})
+"""What systemd sets: near to names of ours, and not meant for us."""
+
 _KNOWN = [*Settings.model_fields, *(f"log{DELIMITER}{key}" for key in LogTable.model_fields)]
 
 
@@ -74,7 +77,7 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[Problem]:
     """Return a problem for each variable that is nearly one of ours, and so would be without effect."""
     for variable in environ:
         name = variable.removeprefix(PREFIX).lower()
-        if variable == name or name.partition(DELIMITER)[0] in Settings.model_fields:
+        if variable in THEIRS or variable == name or name.partition(DELIMITER)[0] in Settings.model_fields:
             continue
         near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.75)
         if near:

@@ -38,6 +38,13 @@ PairName = Annotated[
     AfterValidator(values.pair_name),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,63}$"}),
 ]
+Writer = Annotated[
+    str,
+    AfterValidator(values.writer),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,63}$"}),
+]
+Limit = Annotated[float, Field(gt=1, le=1000)]
+Reuse = Annotated[float, Field(gt=0, le=999)]
 Host = Annotated[
     Address,
     PlainValidator(values.address),

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
+from failover_dns.core.damping import Damping
 from failover_dns.core.model import Address, Agent, Pair
 from failover_dns.edge.settings.headers import Headers
 from failover_dns.edge.settings.keys import TsigKey
 from failover_dns.edge.settings.reads import Reads, reads
-from failover_dns.edge.settings.schema import AgentTable, NotifyTable, PairTable, Settings, ZoneTable
-from failover_dns.edge.settings.values import Server, classless_pointer
+from failover_dns.edge.settings.schema import (
+    AgentTable,
+    DampingTable,
+    NotifyTable,
+    PairTable,
+    Settings,
+    ZoneTable,
+)
+from failover_dns.edge.settings.values import Server, classless_pointer, host_writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +67,7 @@ class Notify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """What is logged (debug, info, warning, error) and how (json, console)."""
+    """What is logged (debug, info, warning, error) and how (auto, json, console)."""
 
     level: str
     format: str
@@ -69,14 +78,16 @@ class Loaded:
     """A whole configuration; `sources` are by the pair's name.
 
     `discovery` is the key for zones that are not among `zones`, None if names must lie in one of those;
-    `resolvers` are none for the system's own.
+    `resolvers` are none for the system's own; `damping` is None if it is turned off.
     """
 
     path: Path
     state_dir: Path
+    writer: str
     timings: Timings
     max_changes: int
     drift: Drift
+    damping: Damping | None
     log: Log
     zones: tuple[Zone, ...]
     pairs: tuple[Pair, ...]
@@ -94,6 +105,7 @@ def build(
     return Loaded(
         path=path,
         state_dir=Path(settings.state_dir) if settings.state_dir is not None else state_dir,
+        writer=settings.writer or host_writer(socket.gethostname()),
         timings=Timings(
             look_s=settings.look_s,
             audit_s=settings.audit_s,
@@ -102,6 +114,7 @@ def build(
         ),
         max_changes=settings.max_changes,
         drift=Drift(limit=settings.drift_limit, window_s=settings.drift_window_s),
+        damping=_damping(settings.damping),
         log=Log(level=settings.log.level, format=settings.log.format),
         zones=tuple(_zone(zone, keys) for zone in settings.zones),
         pairs=tuple(_pair(table, classless) for table in settings.pairs),
@@ -111,6 +124,17 @@ def build(
         notify=_notify(settings.notify) if settings.notify is not None else None,
         discovery=keys[settings.discovery.key] if settings.discovery is not None else None,
         resolvers=tuple(settings.resolvers),
+    )
+
+
+def _damping(table: DampingTable) -> Damping | None:
+    if not table.enabled:
+        return None
+    return Damping(
+        half_life_s=table.half_life_s,
+        limit=table.limit,
+        reuse=table.reuse,
+        max_hold_s=table.max_hold_s,
     )
 
 
@@ -139,6 +163,7 @@ def _pair(table: PairTable, classless: Mapping[IPv4Network, str]) -> Pair:
         both_online=table.both_online,
         clock_tolerance_s=table.clock_tolerance_s,
         pointers={ip: name for ip, name in pointers.items() if name is not None},
+        fence=table.fence,
     )
 
 

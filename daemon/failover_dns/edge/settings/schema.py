@@ -18,14 +18,17 @@ from failover_dns.edge.settings.fields import (
     Classless,
     Host,
     KeyName,
+    Limit,
     Listen,
     Name,
     PairName,
     Path,
     Resolver,
+    Reuse,
     Sender,
     Server,
     Table,
+    Writer,
 )
 from failover_dns.edge.settings.keyfile import Algorithm
 from failover_dns.edge.settings.sources import AgentSource, PairSource
@@ -37,8 +40,30 @@ class LogTable(Table):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least serious events that are logged."
     )
-    format: Literal["json", "console"] = Field(
-        default="json", description="`json`: one object a line, for collectors; `console`: for people."
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="`json`: one object a line, for collectors; `console`: for people; `auto`: entries with "
+        "fields where systemd's journal listens, else `json`.",
+    )
+
+
+class DampingTable(Table):
+    """Flap damping: a pair that switches too often is held for a while. A switch counts 1, less as time passes."""
+
+    enabled: bool = Field(default=True, description="Whether pairs that switch too often are held.")
+    half_life_s: float = Field(
+        default=300.0, ge=1, le=86_400, description="The time in which what a switch counts halves."
+    )
+    limit: Limit = Field(
+        default=5.0,
+        description="A switch is held that would bring the sum of what switches count above this.",
+    )
+    reuse: Reuse = Field(
+        default=2.0,
+        description="A pair is held until the sum has fallen to this; at least 1 less than `limit`.",
+    )
+    max_hold_s: float = Field(
+        default=900.0, ge=1, le=86_400, description="The longest hold; then DNS follows, whatever the sum."
     )
 
 
@@ -181,6 +206,12 @@ class PairTable(Table):
         le=300,
         description="Times that two agents give are compared only if further apart than this.",
     )
+    fence: bool = Field(
+        default=True,
+        description="Whether decisions of several daemons are ordered by a TXT record in each zone of the pair; "
+        "false where a zone does not allow one: then nothing keeps a late or cut-off daemon from undoing a newer "
+        "decision.",
+    )
     agents: list[AgentTable] = Field(min_length=2, max_length=2, description="The two hosts.")
     sources: list[PairSource] = Field(
         default=[],
@@ -197,6 +228,12 @@ class Settings(Table):
         description="Where the change log is kept. By default `/var/lib/failover-dns`, on Windows "
         r"`%ProgramData%\failover-dns\state`.",
         examples=["/var/lib/failover-dns"],
+    )
+    writer: Writer | None = Field(
+        default=None,
+        description="How this daemon is called in fences and the change log; by default the host's name. Two "
+        "daemons of one configuration need two names.",
+        examples=["ops-1"],
     )
     look_s: float = Field(
         default=2.0, ge=0.1, le=3600, description="How often sources are looked at although no event came."
@@ -241,6 +278,9 @@ class Settings(Table):
         examples=[["10.0.0.53"]],
     )
     log: LogTable = Field(default=LogTable(), description="What is logged, and how.")
+    damping: DampingTable = Field(
+        default=DampingTable(), description="When a pair that switches too often is held, and for how long."
+    )
     keys: dict[KeyName, KeyTable] = Field(default={}, description="TSIG keys by name.")
     notify: NotifyTable | None = Field(
         default=None, description="Where DNS NOTIFY is listened for; without it, nowhere."

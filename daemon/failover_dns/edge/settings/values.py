@@ -30,6 +30,7 @@ IDNA = dns.name.IDNA_2008_Practical if dns.name.have_idna_2008 else dns.name.IDN
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _PAIR_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")  # one label of the fence's name (RFC 1035 2.3.4)
+_WRITER = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _SERVER = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[^:]{1,5}))?")
 _NAME_CURE = 'a name has labels of letters, digits, - and _, such as "dma-main.example.test."'
 _ADDRESS_CURE = 'write an IPv4 or IPv6 address, such as "10.10.10.5" or "2001:db8::5"'
@@ -69,6 +70,21 @@ def pair_name(text: str) -> str:
             'use 1 to 63 letters, digits, - and _, such as "dma"',
         )
     return text
+
+
+def writer(text: str) -> str:
+    """Return what a daemon is called in fences, where spaces part what is said."""
+    if not _WRITER.fullmatch(text):
+        raise WrongError(
+            f"{shown(text)} is not a name for a daemon",
+            'use 1 to 63 letters, digits, -, _ and dots, such as "ops-1"',
+        )
+    return text
+
+
+def host_writer(host: str) -> str:
+    """Return what the daemon of a host is called that was not given a name."""
+    return re.sub(r"[^a-z0-9._-]", "-", host.lower())[:63] or "localhost"
 
 
 def address(value: object) -> Address:
