@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
+
+import pytest
 
 from failover_dns.conduct.walk import Why
 from failover_dns.core.errors import SilentError
@@ -28,13 +31,15 @@ APART = Pair(
     ),
     virtual_ips=(ip_address("10.10.10.5"),),
 )
+BOTH = pytest.mark.parametrize("apart", [APART, replace(APART, fence=True)], ids=["bare", "fenced"])
 SWITCHED = {MAIN: Role.OFFLINE, BACKUP: Role.ONLINE}
 WHERE = ("example.test.", "other.test.", "10.10.10.in-addr.arpa.")
 
 
-async def test_the_address_is_added_in_one_zone_before_it_is_taken_from_the_other() -> None:
+@BOTH
+async def test_the_address_is_added_in_one_zone_before_it_is_taken_from_the_other(apart: Pair) -> None:
     with running_embedded({**ZONES, "other.test.": OTHER}) as server:
-        async with world(server, APART, zones=WHERE) as pair:
+        async with world(server, apart, zones=WHERE) as pair:
             pair.roles.roles = SWITCHED
 
             async def look_first(wire: bytes, forward: Forward) -> bytes:

@@ -225,3 +225,27 @@ async def log_of_a_crash(server: DnsServer, *, sent: bool) -> Log:
         assert len(pair.log.open()) == 2
         pair.log.broken = lambda _: False
         return pair.log
+
+
+async def test_an_open_intent_whose_primary_is_dead_costs_one_deadline_and_not_one_each_walk(
+    embedded: DnsServer,
+) -> None:
+    async def silent(_: bytes, _forward: Forward) -> bytes:
+        raise SilentError("127.0.0.1#1 gave no answer in time")
+
+    clock = Clock()
+    async with world(embedded, online=BACKUP, clock=clock) as pair:
+        pair.log.broken = lambda entry: isinstance(entry, Result) and entry.zone == REVERSE
+        await pair.walk(Why.START)
+        pair.log.broken = lambda _: False
+        pair.tap(REVERSE).treat = silent
+        asked = len(pair.tap(REVERSE).sent)
+        await pair.walk(Why.AUDIT)
+        first = len(pair.tap(REVERSE).sent) - asked
+        for why in (Why.SOURCE, Why.LOOK, Why.AUDIT):
+            assert not (await pair.walk(why)).in_order
+        assert len(pair.tap(REVERSE).sent) - asked == first
+        pair.tap(REVERSE).treat = None
+        clock.mono_s += 10
+        assert (await pair.walk(Why.RETRY)).in_order
+        assert pair.log.open() == []

@@ -14,15 +14,19 @@ import dns.message
 import dns.opcode
 
 from failover_dns.conduct.discover import ZoneBook
+from failover_dns.conduct.fencing import Fencing, Insist
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.reconcile import Reconciler
+from failover_dns.conduct.restraint import Restraint
+from failover_dns.conduct.signing import Server, Shared
 from failover_dns.conduct.transaction import Transactions
 from failover_dns.conduct.walk import Wake, Walk, Why
-from failover_dns.conduct.zone import Server, Zone
+from failover_dns.conduct.zone import Zone
 from failover_dns.core.changelog import Entry, Intent, Result
 from failover_dns.core.errors import JournalError
 from failover_dns.core.model import Agent, Instant, Key, Observation, Pair, Record, Role, Type
 from failover_dns.core.outcome import Verdict
+from failover_dns.core.recall import NOTHING, Recalled
 from failover_dns.effects import clock as real
 from failover_dns.effects.primary import Primary
 from tests.servers.client import DnsServer
@@ -222,10 +226,14 @@ async def world(
     last_online: str | None = None,
     max_changes: int = 64,
     book: ZoneBook | None = None,
+    writer: str = "test",
+    insist: Insist | None = None,
+    recalled: Recalled = NOTHING,
+    restraint: Restraint | None = None,
 ) -> AsyncIterator[World]:
     """Open what walks `pair`'s path at `server`; each zone has a tap of its own.
 
-    `book` has the zones instead, wherever they are.
+    `book` has the zones instead, wherever they are. `writer` is this daemon's name in the fence, if `pair` has one.
     """
     clock = clock or Clock()
     log = log or Log()
@@ -234,12 +242,18 @@ async def world(
     async with AsyncExitStack() as stack:
         taps = {zone: Tap(await stack.enter_async_context(connect(server))) for zone in zones}
         found = {
-            zone: Zone(zone, [tap], server.key, deadline_s=DEADLINE_S, serial_s=0.0)
+            zone: Zone(zone, [tap], Shared(server.key), deadline_s=DEADLINE_S, serial_s=0.0)
             for zone, tap in taps.items()
         }
-        transactions = Transactions(log, Lock(), clock=clock, writer="test/1", open_intents=log.open())
+        transactions = Transactions(log, Lock(), clock=clock, writer=f"{writer}/1", open_intents=log.open())
         proposer = Proposer(
-            pair, [roles], found if book is None else book, clock=clock, max_changes=max_changes
+            pair,
+            [roles],
+            found if book is None else book,
+            clock=clock,
+            max_changes=max_changes,
+            fencing=Fencing(pair, writer, known=recalled.known, insist=insist) if pair.fence else None,
+            memory=recalled.memory,
         )
         yield World(
             server=server,
@@ -256,6 +270,7 @@ async def world(
                 clock=clock,
                 rng=random.Random(1),  # noqa: S311 - spreads timers
                 last_online=last_online,
+                restraint=restraint,
             ),
         )
 

@@ -12,18 +12,23 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from failover_dns.conduct.backoff import OURSELVES, Backoff
+from failover_dns.conduct.fencing import Insist
 from failover_dns.conduct.propose import Proposer
+from failover_dns.conduct.restraint import Restraint
 from failover_dns.conduct.transaction import Story, Transactions
 from failover_dns.conduct.view import Depth, View
 from failover_dns.conduct.walk import Wake, Walk, Why
-from failover_dns.core.changelog import Cause
-from failover_dns.core.decide import Hold, Move
-from failover_dns.core.errors import FailoverDnsError
+from failover_dns.core.changelog import Cause, Held, Peer
+from failover_dns.core.decide import Decision, Hold, Memory, Move, Reason
+from failover_dns.core.errors import FailoverDnsError, ReadError
 from failover_dns.core.model import Change, Instant, Pair, Plan, Record
-from failover_dns.core.outcome import Next, Outcome, Said
+from failover_dns.core.moment import rfc3339
+from failover_dns.core.outcome import Next, Outcome, Said, Verdict
+from failover_dns.core.recall import claimed
 from failover_dns.core.returns import Returns
 
 MAX_PLANS = 4
@@ -39,11 +44,16 @@ DEPTHS = {
 """How much is read anew, by what woke the path; whatever else did takes what is known."""
 
 
+WITHDRAWING = frozenset({Why.AUDIT, Why.RESYNC})
+"""When a decision may be withdrawn: not in the middle of a switch, whose other half comes by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """A change on its way, and why it was sent."""
+    """A change on its way, the agent it is for, and why it was sent."""
 
     change: Change
+    online: str
     cause: Cause
     task: asyncio.Task[Outcome]
 
@@ -60,6 +70,7 @@ class Reconciler:
         rng: random.Random,
         last_online: str | None = None,
         returns: Returns | None = None,
+        restraint: Restraint | None = None,
     ) -> None:
         self._proposer = proposer
         self._reader = proposer.reader
@@ -69,6 +80,9 @@ class Reconciler:
         self._last_online = last_online
         self._flying: dict[str, _Flight] = {}
         self._returns = returns or Returns(limit=5, window_s=3600.0)
+        self._restraint = restraint or Restraint(proposer.pair.name, clock=clock, published=last_online)
+        self._told_hold: tuple[Reason, str] | None = None
+        self._walking: Wake | None = None
 
     @property
     def pair(self) -> Pair:
@@ -80,13 +94,42 @@ class Reconciler:
         """The zones that the pair's records lie in."""
         return self._reader.zones
 
+    @property
+    def walking(self) -> Wake | None:
+        """What woke the walk that is under way, if one is."""
+        return self._walking
+
+    @property
+    def penalty(self) -> float:
+        """What the pair's switches count by now; 0 without damping."""
+        return self._restraint.penalty
+
+    @property
+    def memory(self) -> Memory:
+        """What the observations so far left behind."""
+        return self._proposer.memory
+
+    def insist(self, insist: Insist) -> None:
+        """Insist in the next walk that an operator asks for; a pair without a fence has nothing to insist on."""
+        if self._proposer.fencing is not None:
+            self._proposer.fencing.ask(insist)
+
     async def walk(self, wake: Wake, *, hurry: asyncio.Event | None = None) -> Walk:
         """Walk the whole path; never raises for what a source, a network or a disk can do.
 
         When `hurry` is set the walk does not wait for the outcomes that are still missing.
         """
-        walk = await self._proposer.decide()
-        stuck = await self._transactions.recover(self.pair.name, self._proposer.zones)
+        self._walking = wake
+        fencing = self._proposer.fencing
+        try:
+            with fencing.insisting() if fencing and wake.why is Why.RESYNC else nullcontext():
+                return await self._walk(wake, hurry)
+        finally:
+            self._walking = None
+
+    async def _walk(self, wake: Wake, hurry: asyncio.Event | None) -> Walk:
+        walk = await self._proposer.decide(settled=wake.why is Why.RESYNC)
+        stuck = await self._recover(wake)
         try:
             walk = await self._carry_out(walk, wake, hurry)
         except FailoverDnsError as error:
@@ -94,7 +137,19 @@ class Reconciler:
         self._backoff.succeed(OURSELVES)
         if walk.in_order and isinstance(walk.decision, Move):
             self._last_online = walk.decision.to
+            self._restraint.moved(walk.decision.to)
+            self._told_hold = None
         return replace(walk, problems=(*stuck, *walk.problems), again_in_s=self._again_in_s(walk))
+
+    async def _recover(self, wake: Wake) -> tuple[FailoverDnsError, ...]:
+        """Close what an earlier life or a full disk left open; zones that cannot be read wait their turn."""
+        now_s = self._clock().mono_s
+        waiting = frozenset() if wake.why is Why.RESYNC else self._backoff.unreadable(now_s=now_s)
+        stuck = await self._transactions.recover(self.pair.name, self._proposer.zones, skip=waiting)
+        for zone, error in stuck.items():
+            if isinstance(error, ReadError):
+                self._backoff.fail(zone, None, now_s=now_s)
+        return tuple(stuck.values())
 
     @property
     def in_flight(self) -> tuple[asyncio.Task[Outcome], ...]:
@@ -102,16 +157,14 @@ class Reconciler:
         return tuple(flight.task for flight in self._flying.values())
 
     async def _carry_out(self, walk: Walk, wake: Wake, hurry: asyncio.Event | None) -> Walk:
-        walk = self._collect(walk)
-        if isinstance(walk.decision, Hold):
-            return walk
-        story = self._story(walk.decision, wake)
+        walk = replace(self._collect(walk), frozen=self._restraint.frozen())
         for attempt in range(MAX_PLANS):
             depth = Depth.ANEW if attempt else DEPTHS.get(wake.why, Depth.KNOWN)
-            planned, plan = self._proposer.plan(
-                replace(walk, outcomes={}, made=()), walk.decision, await self._view(wake, depth)
-            )
+            planned, plan = await self._planned(replace(walk, outcomes={}, made=()), wake, depth)
+            if walk.frozen is not None or (isinstance(planned.decision, Hold) and not plan.changes):
+                return replace(planned, outcomes=walk.outcomes, made=walk.made, cause=walk.cause)
             earlier = frozenset(self._flying)
+            story = self._story(planned.decision, wake)
             due, returning = self._due(plan, wake, story)
             await self._launch(due, planned.view, story)
             await self._wait(hurry, earlier)
@@ -131,15 +184,66 @@ class Reconciler:
                 break
         return walk
 
-    def _story(self, decision: Move, wake: Wake) -> Story:
-        return Story(why=wake.why, at=wake.at, cause=self._cause(decision), reason=decision.reason)
+    async def _planned(self, walk: Walk, wake: Wake, depth: Depth) -> tuple[Walk, Plan]:
+        """Return what is to be done: the decision's plan, a withdrawal, or an empty one if the pair holds."""
+        nothing = Plan(pair=self.pair.name, online="")
+        if isinstance(walk.decision, Hold):
+            if walk.decision.reason is not Reason.NOBODY_ONLINE or wake.why not in WITHDRAWING:
+                return walk, nothing
+            return self._proposer.withdrawal(walk, await self._view(wake, depth))
+        planned, plan = self._proposer.plan(walk, walk.decision, await self._view(wake, depth))
+        self._follow_peers(planned, walk.decision)
+        planned = self._restraint.damped(planned)
+        if isinstance(planned.decision, Hold):
+            return self._held(planned, planned.decision, walk.decision.to), nothing
+        return planned, plan
+
+    def _follow_peers(self, walk: Walk, decision: Move) -> None:
+        """Note what another daemon decided, once."""
+        fence = self._proposer.fencing.news() if self._proposer.fencing else None
+        if fence is None:
+            return
+        if fence.online:
+            self._restraint.moved(fence.online)
+        line = Peer(
+            pair=self.pair.name,
+            epoch=fence.epoch,
+            online=fence.online,
+            writer=fence.writer,
+            decided=rfc3339(fence.time_s),
+            stands_for=decision.to if isinstance(walk.decision, Move) else "",
+            agrees=fence.online in {"", decision.to},
+        )
+        self._transactions.note(line)
+
+    def _held(self, walk: Walk, hold: Hold, to: str) -> Walk:
+        """Note a hold that has begun, once; return the walk without a plan."""
+        if (hold.reason, to) != self._told_hold:
+            left_s = hold.again_in_s
+            until = None if left_s is None else rfc3339(self._clock().wall_s + left_s)
+            penalty = round(self._restraint.penalty, 3)
+            line = Held(pair=self.pair.name, reason=hold.reason, to=to, penalty=penalty, until=until)
+            self._transactions.note(line)
+        self._told_hold = (hold.reason, to)
+        return replace(walk, plan=None)
+
+    def _story(self, decision: Decision, wake: Wake) -> Story:
+        return Story(
+            why=wake.why,
+            at=wake.at,
+            cause=self._cause(decision),
+            reason=decision.reason,
+            fence=self._proposer.fencing.under if self._proposer.fencing else "",
+            claims=claimed(self._proposer.memory),
+        )
 
     async def _launch(self, due: Plan, view: View | None, story: Story) -> None:
         """Send what is due."""
         if due.changes and view is not None:
             tasks = await self._transactions.launch(due, view.sittings, story)
             flights = {
-                change.zone: _Flight(change, story.cause, tasks[change.zone]) for change in due.changes
+                change.zone: _Flight(change, due.online, story.cause, tasks[change.zone])
+                for change in due.changes
             }
             self._flying |= flights
 
@@ -173,6 +277,8 @@ class Reconciler:
         outcomes = {zone: flight.task.result() for zone, flight in done.items()}
         now_s = self._clock().mono_s
         for zone, outcome in outcomes.items():
+            if outcome.verdict is Verdict.APPLIED:
+                self._restraint.moved(done[zone].online)
             if outcome.next is Next.NOTHING:
                 self._backoff.succeed(zone)
                 self._reader.learn(zone, outcome.after)
@@ -199,7 +305,10 @@ class Reconciler:
     def _again_in_s(self, walk: Walk) -> float | None:
         if isinstance(walk.decision, Hold):
             return walk.decision.again_in_s
-        now_s = self._clock().mono_s
+        now = self._clock()
+        now_s = now.mono_s
+        if walk.frozen is not None:
+            return None if walk.frozen.until_s is None else max(0.0, walk.frozen.until_s - now.wall_s)
         times = [self._backoff.next_in_s(now_s=now_s)]
         if walk.returning:
             times.append(self._returns.free_in_s(walk.returning, now_s=now_s))
@@ -219,9 +328,11 @@ class Reconciler:
     def _due(self, plan: Plan, wake: Wake, story: Story) -> tuple[Plan, tuple[Record, ...]]:
         """Leave out what is in flight and what must wait; return, too, the records that come back too often.
 
-        An operator who asks for it waits for neither failures nor records.
+        An operator who asks for it waits for neither failures nor records. A zone whose last intent is open waits in
+        any case: what became of that one could not be told any more.
         """
-        changes = tuple(change for change in plan.changes if change.zone not in self._flying)
+        left_open = self._transactions.left_open(self.pair.name)
+        changes = tuple(c for c in plan.changes if c.zone not in self._flying and c.zone not in left_open)
         if wake.why is Why.RESYNC:
             return replace(plan, changes=changes), ()
         now_s = self._clock().mono_s
@@ -242,7 +353,9 @@ class Reconciler:
             self._reader.forget(zone)
         return self._backoff.fail(OURSELVES, None, now_s=self._clock().mono_s)
 
-    def _cause(self, decision: Move) -> Cause:
+    def _cause(self, decision: Decision) -> Cause:
+        if isinstance(decision, Hold):
+            return Cause.WITHDRAWAL
         if self._last_online is None:
             return Cause.START
         return Cause.DRIFT if decision.to == self._last_online else Cause.SWITCH

@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Sitting, Zone
-from failover_dns.core.changelog import Cause, Converged, Entry, Intent, Result, rfc3339
+from failover_dns.core.changelog import Cause, Claimed, Converged, Entry, Intent, Result
 from failover_dns.core.decide import Reason
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Change, Instant, Plan, Records
+from failover_dns.core.moment import rfc3339
 from failover_dns.core.outcome import Answer, Outcome, Said, Verdict, conclude, recovered
 from failover_dns.core.plan import before
 
@@ -36,6 +37,8 @@ class Story:
     at: Instant
     cause: Cause
     reason: Reason
+    fence: str = ""
+    claims: tuple[Claimed, ...] = ()
 
 
 NOT_YET = Answer(
@@ -82,6 +85,7 @@ class Transactions:
         open_intents: Iterable[tuple[int, Intent]] = (),
         follow: Callable[[str], Follow] | None = None,
         tell: Callable[[Converged], None] = lambda _: None,
+        names: Callable[[], str] = lambda: os.urandom(6).hex(),
     ) -> None:
         self._log = log
         self._lock = lock
@@ -91,6 +95,8 @@ class Transactions:
         self._in_flight: set[int] = set()
         self._follow = follow
         self._tell = tell
+        self._names = names
+        self._notes: set[asyncio.Task[None]] = set()
         self._following: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._flights: set[asyncio.Task[None]] = set()
 
@@ -137,7 +143,7 @@ class Transactions:
     async def _journal(
         self, plan: Plan, sittings: Mapping[str, Sitting], story: Story
     ) -> Mapping[int, Intent]:
-        transaction = os.urandom(6).hex()
+        transaction = self._names()
         intents = [
             self._intent(plan, change, sittings[change.zone], story, transaction) for change in plan.changes
         ]
@@ -146,17 +152,37 @@ class Transactions:
         self._in_flight.update(opened)
         return opened
 
-    async def recover(self, pair: str, zones: Mapping[str, Zone]) -> tuple[FailoverDnsError, ...]:
-        """Close the pair's open intents by reading DNS; return why those that stay open do."""
-        left = self._open.keys() - self._in_flight
-        mine = {seq: self._open[seq] for seq in sorted(left) if self._open[seq].pair == pair}
-        problems = []
-        for seq, intent in mine.items():
+    async def recover(
+        self, pair: str, zones: Mapping[str, Zone], *, skip: Collection[str] = ()
+    ) -> Mapping[str, FailoverDnsError]:
+        """Close the pair's open intents by reading DNS; return, by zone, why those that stay open do.
+
+        Zones in `skip` are not asked.
+        """
+        problems: dict[str, FailoverDnsError] = {}
+        for seq, intent in self._left_open(pair).items():
+            if intent.zone in skip:
+                continue
             try:
                 await self._recover(seq, intent, zones.get(intent.zone))
             except FailoverDnsError as error:
-                problems.append(error)
-        return tuple(problems)
+                problems[intent.zone] = error
+        return problems
+
+    def left_open(self, pair: str) -> frozenset[str]:
+        """Return the zones where an intent of the pair has no outcome and nobody is about to bring it."""
+        return frozenset(intent.zone for intent in self._left_open(pair).values())
+
+    def _left_open(self, pair: str) -> Mapping[int, Intent]:
+        left = self._open.keys() - self._in_flight
+        return {seq: self._open[seq] for seq in sorted(left) if self._open[seq].pair == pair}
+
+    def note(self, *entries: Entry) -> None:
+        """Have lines written that no change depends on, off the switch's path."""
+        if entries:
+            task = asyncio.create_task(self._write(*entries))
+            self._notes.add(task)
+            task.add_done_callback(self._notes.discard)
 
     async def abandon(self, pairs: Iterable[str]) -> None:
         """Close the open intents of pairs that are not configured any more: nobody can read them back."""
@@ -167,6 +193,8 @@ class Transactions:
 
     async def close(self) -> None:
         """Let go of the servers that are still being followed: what they show later is told of by nobody."""
+        if self._notes:
+            await asyncio.wait(self._notes)
         following = [task for task in self._following.values() if not task.done()]
         for task in following:
             task.cancel()
@@ -203,10 +231,13 @@ class Transactions:
     ) -> None:
         line = await follow(seq, intent, sitting, since=since)
         self._tell(line)
-        # A log that cannot be written is told of by the walks; the change itself has its outcome.
+        await self._write(line)
+
+    async def _write(self, *entries: Entry) -> None:
+        """Write what no change depends on; a log that cannot be written is told of by the walks."""
         with contextlib.suppress(FailoverDnsError):
             async with self._lock.held(deadline_s=LOCK_S):
-                await self._log.append(line)
+                await self._log.append(*entries)
 
     async def _recover(self, seq: int, intent: Intent, zone: Zone | None) -> None:
         if zone is None:
@@ -250,9 +281,11 @@ class Transactions:
             reason=story.reason,
             online=plan.online,
             writer=self._writer,
+            fence=story.fence,
+            claims=story.claims,
             zone=change.zone,
             primary=str(sitting.primary),
-            key=sitting.key.name.to_text(),
+            key=sitting.signer.name,
             change=change,
         )
 

@@ -59,8 +59,16 @@ class _Known:
 class Reader:
     """Reads the records of one pair, zone by zone, and keeps what it read."""
 
-    def __init__(self, keys: Iterable[Key], book: ZoneBook, *, clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self,
+        keys: Iterable[Key],
+        book: ZoneBook,
+        *,
+        clock: Callable[[], Instant],
+        fence: Callable[[str], Key] | None = None,
+    ) -> None:
         self._keys = tuple(keys)
+        self._fence = fence
         self._book = book
         self._clock = clock
         self._zones: dict[str, Zone] = {}
@@ -122,6 +130,8 @@ class Reader:
         self._zones = {**_only(self._zones, stay), **found}
         self._unfound = {**_only(self._unfound, stay), **unfound}
         lying = _by_zone(self._keys, frozenset((*self._zones, *self._unfound)))
+        if self._fence is not None:
+            lying = {zone: (*keys, self._fence(zone)) for zone, keys in lying.items()}
         same = {zone for zone, keys in lying.items() if self._lying.get(zone) == keys and zone in self._zones}
         self._lying = lying
         self._zones = _only(self._zones, lying)

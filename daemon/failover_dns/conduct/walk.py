@@ -10,8 +10,10 @@ from failover_dns.conduct.view import View
 from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Decision, Seen
 from failover_dns.core.errors import FailoverDnsError
+from failover_dns.core.fence import Fence
 from failover_dns.core.guard import Refusal
 from failover_dns.core.model import Change, Instant, Plan, Record
+from failover_dns.core.orders import Freeze
 from failover_dns.core.outcome import Outcome
 
 
@@ -44,8 +46,8 @@ class Walk:
     `outcomes` is the last one of each zone, of this walk's changes and of those an earlier one left in flight;
     `problems` are errors that kept a zone from being read or the change log from being written. `in_order`
     says that DNS was found or made to say what was decided, in every zone. `returning` are records that come
-    back so often that their repair waits. `again_in_s` is when time alone
-    may change something.
+    back so often that their repair waits. `fence` is the newest that is known; `frozen` says that an operator
+    lets nothing be carried out. `again_in_s` is when time alone may change something.
     """
 
     pair: str
@@ -61,3 +63,5 @@ class Walk:
     cause: Cause | None = None
     again_in_s: float | None = None
     in_order: bool = False
+    fence: Fence | None = None
+    frozen: Freeze | None = None

@@ -39,11 +39,13 @@ class Reason(StrEnum):
     SWITCHING = "switching"
     BOTH_ONLINE = "both_online"
     NOBODY_ONLINE = "nobody_online"
+    SUPERSEDED = "superseded"
+    DAMPED = "damped"
 
     @property
     def alerts(self) -> bool:
         """Whether a person should look at the pair, whatever was decided."""
-        return self in {Reason.NEWER_CLAIM, Reason.BOTH_ONLINE}
+        return self in {Reason.NEWER_CLAIM, Reason.BOTH_ONLINE, Reason.SUPERSEDED, Reason.DAMPED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

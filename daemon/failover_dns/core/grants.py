@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from failover_dns.core.fence import fence_key
 from failover_dns.core.model import Key, Pair, Type
 from failover_dns.core.plan import writable_keys, zone_for
 
@@ -39,8 +40,11 @@ def smallest(pairs: Iterable[Pair], signers: Mapping[str, str]) -> tuple[Grant, 
     """
     found: dict[str, set[Key]] = {}
     for pair in pairs:
+        own: dict[str, set[Key]] = {}
         for key in writable_keys(pair):
-            found.setdefault(zone_for(key.name, frozenset(signers)), set()).add(key)
+            own.setdefault(zone_for(key.name, frozenset(signers)), set()).add(key)
+        for zone, keys in own.items():
+            found.setdefault(zone, set()).update(keys, {fence_key(pair.name, zone)} if pair.fence else ())
     return tuple(
         Grant(zone=zone, signer=signers[zone], keys=tuple(sorted(found[zone]))) for zone in sorted(found)
     )

@@ -7,6 +7,7 @@ CNAME_IN_THE_WAY the zone         a server ignores an address beside a CNAME and
                                   3.4.2.2); half a switch is worse than none
 LAST_ADDRESS     the one removal  the agent's name would be left without the address that is its own, or
                                   without any; everything else of the switch goes ahead
+NO_FENCE         the zone         what stands in the fence's place is none, so that nobody knows who decided last
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from failover_dns.core.fence import Damaged, fence_key, find
 from failover_dns.core.model import Change, Key, Pair, Plan, Record, Records, Type, address_type
 from failover_dns.core.plan import wanted
 
@@ -26,6 +28,7 @@ class Refused(StrEnum):
     TOO_MANY = "too_many"
     CNAME_IN_THE_WAY = "cname_in_the_way"
     LAST_ADDRESS = "last_address"
+    NO_FENCE = "no_fence"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +49,20 @@ class Guarded:
     refusals: tuple[Refusal, ...] = ()
 
 
-def guard(plan: Plan, pair: Pair, current: Records, *, max_changes: int) -> Guarded:
-    """Return what of `plan` is safe to send, given the records as they are."""
+def guard(plan: Plan, pair: Pair, current: Records, *, max_changes: int, mend: bool = False) -> Guarded:
+    """Return what of `plan` is safe to send, given the records as they are.
+
+    With `mend` what stands in the fence's place and is none may be replaced.
+    """
     whole = _not_ours(plan, pair) or _too_many(plan, max_changes)
     if whole is not None:
         return Guarded(plan=replace(plan, changes=()), refusals=(whole,))
     kept: list[Change] = []
     refusals: list[Refusal] = []
     for change in plan.changes:
-        aliases = tuple(_aliases(change, current))
-        if aliases:
-            refusals.extend(aliases)
+        hindered = (*_aliases(change, current), *([] if mend else _no_fence(change, pair, current)))
+        if hindered:
+            refusals.extend(hindered)
             continue
         last = _last_addresses(change, pair, current)
         refusals.extend(_last_address(record) for record in last)
@@ -68,8 +74,10 @@ def guard(plan: Plan, pair: Pair, current: Records, *, max_changes: int) -> Guar
 def _not_ours(plan: Plan, pair: Pair) -> Refusal | None:
     want = wanted(pair, plan.online)
     for change in plan.changes:
+        fence = fence_key(pair.name, change.zone)
         for record in (*change.adds, *change.removes):
-            if record not in (want.present if record in change.adds else want.absent):
+            ours = want.present if record in change.adds else want.absent
+            if record not in ours and not (pair.fence and record.key == fence):
                 return Refusal(
                     reason=Refused.NOT_OURS,
                     name=record.key.name,
@@ -80,7 +88,8 @@ def _not_ours(plan: Plan, pair: Pair) -> Refusal | None:
 
 
 def _too_many(plan: Plan, max_changes: int) -> Refusal | None:
-    count = sum(len(change.adds) + len(change.removes) for change in plan.changes)
+    records = (record for change in plan.changes for record in (*change.adds, *change.removes))
+    count = sum(record.key.type is not Type.TXT for record in records)
     if count <= max_changes:
         return None
     return Refusal(
@@ -102,6 +111,20 @@ def _aliases(change: Change, current: Records) -> Iterator[Refusal]:
                 what=f"{name} is a CNAME for {target}, and nothing can be added beside a CNAME",
                 cure=f"remove the CNAME, or put {target} into the configuration instead of {name}",
             )
+
+
+def _no_fence(change: Change, pair: Pair, current: Records) -> Iterator[Refusal]:
+    key = fence_key(pair.name, change.zone)
+    found = find(pair, current, [change.zone]).get(change.zone)
+    if key in change.keys and isinstance(found, Damaged):
+        values = ", ".join(sorted(map(str, found.values)))
+        yield Refusal(
+            reason=Refused.NO_FENCE,
+            name=key.name,
+            what=f"the TXT records at {key.name} are no fence of pair {pair.name}: {found.why} ({values:.200})",
+            cure="if no other configuration uses this name, replace them: "
+            f"failover-dns resync --mend-fence {pair.name}",
+        )
 
 
 def _last_addresses(change: Change, pair: Pair, current: Records) -> tuple[Record, ...]:

@@ -73,7 +73,8 @@ class Agent:
 class Pair:
     """Two agents of which one is online, and how they are published; the unit of decision.
 
-    `pointers` has the names that hold the PTRs of virtual IPs whose reverse zone is classless (RFC 2317).
+    `pointers` has the names that hold the PTRs of virtual IPs whose reverse zone is classless (RFC 2317);
+    `fence` says whether decisions of several daemons are ordered by a TXT record (`core.fence`).
     """
 
     name: str
@@ -87,6 +88,7 @@ class Pair:
     both_online: BothOnline = BothOnline.NEWER
     clock_tolerance_s: float = 5.0
     pointers: Mapping[Address, str] = field(default_factory=dict)
+    fence: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no layout can publish."""
@@ -204,15 +206,19 @@ class Change:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """The keys that this change touches, sorted."""
+        """The keys that this change touches or demands, sorted."""
         return tuple(rrset.key for rrset in self.before)
 
     def without(self, records: Collection[Record]) -> Change | None:
-        """Return the change less `records`; None if nothing is left of it."""
+        """Return the change less `records`; None if nothing is left of it.
+
+        What was a prerequisite alone stays one.
+        """
         removes = tuple(record for record in self.removes if record not in records)
         adds = tuple(record for record in self.adds if record not in records)
         touched = {record.key for record in (*removes, *adds)}
-        before = tuple(rrset for rrset in self.before if rrset.key in touched)
+        dropped = {record.key for record in (*self.removes, *self.adds)} - touched
+        before = tuple(rrset for rrset in self.before if rrset.key not in dropped)
         return replace(self, before=before, removes=removes, adds=adds) if touched else None
 
     @property

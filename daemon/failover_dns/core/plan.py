@@ -133,7 +133,7 @@ def before(change: Change, changes: Iterable[Change]) -> frozenset[str]:
     Where the agents' names lie in two zones, the address is added at the one before it is taken from the other:
     half a switch then shows both, and never nobody.
     """
-    if change.adds or not any(_is_address(record) for record in change.removes):
+    if any(map(_is_address, change.adds)) or not any(map(_is_address, change.removes)):
         return frozenset()
     return frozenset(other.zone for other in changes if any(_is_address(record) for record in other.adds))
 

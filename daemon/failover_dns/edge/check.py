@@ -22,6 +22,7 @@ from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.dms import DmsSource
 from failover_dns.core.errors import FailoverDnsError
+from failover_dns.core.fence import fence_key
 from failover_dns.core.health import HttpSource
 from failover_dns.core.holding import HoldingSource
 from failover_dns.core.keepalived import KeepalivedSource
@@ -63,6 +64,8 @@ async def _findings(loaded: Loaded) -> AsyncIterator[Finding]:
         for path in paths:
             for finding in await _sources(path, loaded.sources[path.pair.name]):
                 yield finding
+        for finding in _unfenced(loaded):
+            yield finding
         for finding in registrations(loaded, sys.platform):
             yield finding
         zones = paths[0].zones
@@ -70,6 +73,16 @@ async def _findings(loaded: Loaded) -> AsyncIterator[Finding]:
             yield finding
         async for finding in _zones(loaded, zones):
             yield finding
+
+
+def _unfenced(loaded: Loaded) -> Iterator[Finding]:
+    for pair in loaded.pairs:
+        if not pair.fence:
+            yield Finding(
+                ok=True,
+                what=f"pair {pair.name}: fence = false, so run one daemon only: nothing keeps a second one, or a late "
+                "message of this one, from undoing a newer decision",
+            )
 
 
 def _state_dir(directory: Path) -> Finding:
@@ -161,6 +174,10 @@ async def _zones(loaded: Loaded, book: ZoneBook) -> AsyncIterator[Finding]:
     wanted: dict[str | None, list[Key]] = {}
     for key in keys:
         wanted.setdefault(zone_of(key.name, frozenset(found)), []).append(key)
+    for pair in loaded.pairs:
+        touched = {zone_of(key.name, frozenset(found)) for key in writable_keys(pair)} if pair.fence else set()
+        for where in touched - {None}:
+            wanted[where].append(fence_key(pair.name, str(where)))
     for name, zone in {**book, **found}.items():
         try:
             sittings = await zone.located()
@@ -178,7 +195,7 @@ async def _primary(sitting: Sitting, wanted: Sequence[Key]) -> list[Finding]:
     if answer.said is not Said.DONE:
         what = f"{where}: {answer.rcode or ''} {answer.what}".replace(":  ", ": ")
         return [Finding(ok=False, what=what, cure=answer.cure)]
-    findings = [Finding(ok=True, what=f"{where}: key {sitting.key.name} is accepted")]
+    findings = [Finding(ok=True, what=f"{where}: {sitting.signer.name} is accepted")]
     try:
         records = await sitting.read(wanted)
     except FailoverDnsError as error:

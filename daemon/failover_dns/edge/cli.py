@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -33,8 +33,18 @@ HANDLERS = {
     "grants": "failover_dns.edge.grants",
     "watch": "failover_dns.edge.watching",
     "init": "failover_dns.edge.initial",
+    "freeze": "failover_dns.edge.orders",
+    "thaw": "failover_dns.edge.orders",
+    "release": "failover_dns.edge.orders",
+    "service": "failover_dns.edge.service",
+    "completion": "failover_dns.edge.completion",
 }
 """The module that carries a command out, by a function of the command's name."""
+
+SHELLS = ("bash", "zsh", "fish", "powershell")
+
+EVENTS = ("intent", "outcome", "converged", "peer", "held", "released", "frozen", "thawed", "repaired")
+"""What `history` can be asked for; the change log's own table is not imported for `--help`."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,31 +85,28 @@ def parser() -> argparse.ArgumentParser:
 
     add = _command(commands, "resync", "look at sources and DNS now and put DNS right")
     _pairs(add, "resync only these pairs")
+    add.add_argument(
+        "--supersede",
+        action="store_true",
+        help="decide by what this daemon sees, although another daemon decided later",
+    )
+    add.add_argument(
+        "--mend-fence",
+        action="store_true",
+        help="replace the TXT records that stand in the fence's place and are none",
+    )
     _configured(add)
     _json(add)
 
-    add = _command(commands, "history", "show the change log")
-    _configured(add)
-    _json(add)
-    add.add_argument("--pair", help="only lines of this pair")
-    add.add_argument(
-        "--since", metavar="WHEN", help="only lines since a time (RFC 3339) or an age (15m, 2h, 3d)"
-    )
-    add.add_argument(
-        "--event", choices=("intent", "outcome", "converged", "repaired"), help="only lines of this event"
-    )
-    mode = add.add_mutually_exclusive_group()
-    mode.add_argument("--follow", action="store_true", help="go on with lines as they are written")
-    mode.add_argument(
-        "--verify", action="store_true", help="check the hash chain; name the first broken line"
-    )
-    _state_dir(add)
+    _history(commands)
 
     add = _command(commands, "status", "show how each zone of each pair stands, by the change log")
     _pairs(add, "show only these pairs")
     _configured(add)
     _json(add)
     _state_dir(add)
+
+    _orders(commands)
 
     add = _command(commands, "check", "check configuration, sources, zones, primaries, keys and grants")
     _configured(add)
@@ -130,6 +137,17 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("agent", metavar="AGENT", help="the agent's name, or its first label")
     add.add_argument("role", metavar="ROLE", help="ONLINE, OFFLINE or SWITCHING")
     _configured(add)
+
+    add = _command(commands, "service", "make or remove the Windows service with NSSM, or show how")
+    add.add_argument(
+        "action", metavar="ACTION", choices=("show", "install", "remove"), help="show, install or remove"
+    )
+    add.add_argument("--account", help="whom it runs as, DOMAIN\\NAME; else an account of its own")
+    add.add_argument("--nssm", metavar="FILE", help="nssm.exe, if it is not on the PATH")
+    _configured(add)
+
+    add = _command(commands, "completion", "print a shell's completion of this command")
+    add.add_argument("shell", metavar="SHELL", choices=SHELLS, help=", ".join(SHELLS))
     return top
 
 
@@ -138,6 +156,14 @@ def help_text(width: int = 100) -> str:
     top = parser()
     top.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=width)
     return top.format_help()
+
+
+def every_parser(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parser and those of its commands, for what is made from them."""
+    yield top
+    for action in top._actions:  # noqa: SLF001 - argparse has no public way to them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            yield from action.choices.values()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -162,6 +188,39 @@ def _command(commands: argparse._SubParsersAction[_Parser], name: str, what: str
     return commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
 
 
+def _history(commands: argparse._SubParsersAction[_Parser]) -> None:
+    add = _command(commands, "history", "show the change log")
+    _configured(add)
+    _json(add)
+    add.add_argument("--pair", help="only lines of this pair")
+    add.add_argument(
+        "--since", metavar="WHEN", help="only lines since a time (RFC 3339) or an age (15m, 2h, 3d)"
+    )
+    add.add_argument("--event", choices=EVENTS, help="only lines of this event")
+    mode = add.add_mutually_exclusive_group()
+    mode.add_argument("--follow", action="store_true", help="go on with lines as they are written")
+    mode.add_argument(
+        "--verify", action="store_true", help="check the hash chain; name the first broken line"
+    )
+    _state_dir(add)
+
+
+def _orders(commands: argparse._SubParsersAction[_Parser]) -> None:
+    add = _command(commands, "freeze", "leave the DNS of pairs as it is, for a while or until thaw")
+    _ordered(add)
+    add.add_argument(
+        "--for", dest="for_", metavar="TIME", help="how long: 90s, 30m, 2h or 1d; else until thaw"
+    )
+    add.add_argument("--reason", required=True, help="why, for whoever comes next")
+
+    add = _command(commands, "thaw", "let the DNS of frozen pairs be changed again")
+    _ordered(add)
+    add.add_argument("--reason", default="", help="why, for whoever comes next")
+
+    add = _command(commands, "release", "end the damping of pairs that switched too often")
+    _ordered(add)
+
+
 def _configured(command: _Parser) -> None:
     command.add_argument(
         "--config", metavar="FILE", help="the configuration; else $FAILOVER_DNS_CONFIG, else the usual"
@@ -170,6 +229,17 @@ def _configured(command: _Parser) -> None:
 
 def _pairs(command: _Parser, what: str) -> None:
     command.add_argument("pairs", metavar="PAIR", nargs="*", help=what)
+
+
+def _ordered(command: _Parser) -> None:
+    command.epilog = (
+        "This holds for the daemon of this configuration's state directory only: where several daemons look "
+        "after a pair, run it on each of their machines."
+    )
+    command.add_argument("pairs", metavar="PAIR", nargs="+", help="the pairs' names")
+    command.add_argument("--by", metavar="WHO", help="who orders it; else this account, at this host")
+    _configured(command)
+    _json(command)
 
 
 def _state_dir(command: _Parser) -> None:

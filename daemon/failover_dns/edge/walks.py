@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from failover_dns.conduct.fencing import Insist
 from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.decide import Hold, Move, Reason
 from failover_dns.core.outcome import Outcome
@@ -27,6 +28,9 @@ MEANS = {
     Reason.BOTH_ONLINE: "both say ONLINE and neither claim is known to be newer: mend the source of the one "
     "that is not online",
     Reason.NOBODY_ONLINE: "no agent says ONLINE freshly: see what each source says",
+    Reason.SUPERSEDED: "another daemon decided later, and nothing that this one sees has changed since; "
+    "`failover-dns resync --supersede` decides by what this one sees all the same",
+    Reason.DAMPED: "the pair switched too often; `failover-dns release` ends the hold",
 }
 """What a reason to hold means to an operator, and what to do."""
 
@@ -42,7 +46,8 @@ def plan(arguments: argparse.Namespace) -> int:
 
 def resync(arguments: argparse.Namespace) -> int:
     """Walk the path now; 0 if DNS says what was decided, or was left alone on purpose."""
-    walks = asyncio.run(_resync(_loaded(arguments)))
+    insist = Insist(supersede=arguments.supersede, mend=arguments.mend_fence)
+    walks = asyncio.run(_resync(_loaded(arguments), insist))
     _print(walks, as_json=arguments.json)
     return OK if all(walk.in_order for walk in walks) else WRONG
 
@@ -58,8 +63,8 @@ async def _plan(loaded: Loaded) -> Sequence[Walk]:
         return await asyncio.gather(*(path.preview() for path in paths))
 
 
-async def _resync(loaded: Loaded) -> Sequence[Walk]:
-    async with wiring.works(loaded) as works:
+async def _resync(loaded: Loaded, insist: Insist) -> Sequence[Walk]:
+    async with wiring.works(loaded, insist=insist) as works:
         wake = Wake(why=Why.RESYNC, at=clock.now())
         return await asyncio.gather(*(reconciler.walk(wake) for reconciler in works.reconcilers))
 
@@ -74,6 +79,10 @@ def _lines(walk: Walk) -> Iterable[str]:
     yield f"pair {walk.pair}: {decided(walk)}"
     for agent, seen in walk.seen.items():
         yield f"  {agent}  {seen.role}  {seen.source}: {seen.reason}"
+    if walk.frozen is not None:
+        yield f"  frozen by {walk.frozen.by} ({walk.frozen.reason}): nothing is carried out"
+    if walk.fence is not None:
+        yield f"  fence: {walk.fence}"
     for change in walk.plan.changes if walk.plan else ():
         outcome = walk.outcomes.get(change.zone)
         yield f"  zone {change.zone}  {_became(outcome)}"

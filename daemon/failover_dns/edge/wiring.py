@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from failover_dns.conduct.converge import Convergence
 from failover_dns.conduct.discover import Finder, Mnames, ZoneBook
+from failover_dns.conduct.fencing import Fencing, Insist
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.reconcile import Reconciler
+from failover_dns.conduct.restraint import Restraint
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.transaction import LOCK_S, Follow, Transactions
 from failover_dns.conduct.zone import Zone
 from failover_dns.core.changelog import Converged
+from failover_dns.core.errors import JournalError
+from failover_dns.core.model import Pair
+from failover_dns.core.recall import NOTHING, recall
 from failover_dns.core.returns import Returns
 from failover_dns.edge import adapters
 from failover_dns.edge.servers import Servers
@@ -24,9 +30,10 @@ from failover_dns.edge.settings.keys import TsigKey
 from failover_dns.edge.settings.loaded import Loaded
 from failover_dns.edge.settings.values import Server
 from failover_dns.effects import clock
-from failover_dns.effects.changelog import ChangeLog, last_moves, open_intents
+from failover_dns.effects.changelog import ChangeLog, Moved, last_moves, open_intents, recent_switches
 from failover_dns.effects.lane import Lane
 from failover_dns.effects.lock import StateLock
+from failover_dns.effects.orders import OrdersFile
 from failover_dns.wire.keys import tsig_key
 
 __all__ = ["Works", "chosen", "previews", "works", "writer"]
@@ -45,25 +52,45 @@ class Works:
 
 @asynccontextmanager
 async def previews(loaded: Loaded) -> AsyncIterator[tuple[Proposer, ...]]:
-    """Open what it takes to look, decide, read and plan; none of it can change anything."""
+    """Open what it takes to look, decide, read and plan; none of it can change anything.
+
+    What the change log remembers is taken in as far as it can be read.
+    """
+    moves: Mapping[str, Moved] = {}
+    with suppress(JournalError):
+        moves = last_moves(loaded.state_dir, {pair.name for pair in loaded.pairs})
     async with AsyncExitStack() as stack:
-        zones = await _zones(loaded, Servers(stack))
-        sources = await stack.enter_async_context(adapters.opened(loaded))
-        yield tuple(
-            Proposer(
-                pair,
-                sources(pair.name),
-                zones,
-                clock=clock.now,
-                max_changes=loaded.max_changes,
-            )
-            for pair in loaded.pairs
+        yield await _proposers(loaded, stack, moves, Insist())
+
+
+async def _proposers(
+    loaded: Loaded, stack: AsyncExitStack, moves: Mapping[str, Moved], insist: Insist
+) -> tuple[Proposer, ...]:
+    zones = await _zones(loaded, Servers(stack))
+    sources = await stack.enter_async_context(adapters.opened(loaded))
+
+    def proposer(pair: Pair) -> Proposer:
+        moved = moves.get(pair.name)
+        last = recall(moved.intent.claims, moved.intent.fence, now=clock.now()) if moved else NOTHING
+        return Proposer(
+            pair,
+            sources(pair.name),
+            zones,
+            clock=clock.now,
+            max_changes=loaded.max_changes,
+            fencing=Fencing(pair, loaded.writer, known=last.known, insist=insist) if pair.fence else None,
+            memory=last.memory,
         )
+
+    return tuple(proposer(pair) for pair in loaded.pairs)
 
 
 @asynccontextmanager
 async def works(
-    loaded: Loaded, *, converged: Callable[[Converged], None] | None = None
+    loaded: Loaded,
+    *,
+    converged: Callable[[Converged], None] | None = None,
+    insist: Insist | None = None,
 ) -> AsyncIterator[Works]:
     """Open everything that it takes to change DNS; `converged` is told when a zone's servers show a change.
 
@@ -71,9 +98,10 @@ async def works(
     LockBusyError if another process keeps the lock.
     """
     async with AsyncExitStack() as stack:
-        proposers = await stack.enter_async_context(previews(loaded))
         transactions = await _transactions(loaded, stack, converged)
         moves = last_moves(loaded.state_dir, {pair.name for pair in loaded.pairs})
+        proposers = await _proposers(loaded, stack, moves, insist or Insist())
+        restraints = _restraints(loaded, moves)
         yield Works(
             proposers=proposers,
             reconcilers=tuple(
@@ -84,11 +112,33 @@ async def works(
                     rng=random.Random(),  # noqa: S311 - spreads timers, guards no secret
                     last_online=moves[name].online if (name := proposer.pair.name) in moves else None,
                     returns=Returns(limit=loaded.drift.limit, window_s=loaded.drift.window_s),
+                    restraint=restraints(proposer.pair.name),
                 )
                 for proposer in proposers
             ),
             transactions=transactions,
         )
+
+
+def _restraints(loaded: Loaded, moves: Mapping[str, Moved]) -> Callable[[str], Restraint]:
+    """Return who makes a pair's restraint, with the switches that the change log remembers."""
+    orders = OrdersFile(loaded.state_dir)
+    now = clock.now()
+    memory_s = loaded.damping.memory_s if loaded.damping else 0.0
+    names = {pair.name for pair in loaded.pairs}
+    switches = recent_switches(loaded.state_dir, names, since_s=now.wall_s - memory_s) if memory_s else {}
+
+    def restraint(pair: str) -> Restraint:
+        return Restraint(
+            pair,
+            clock=clock.now,
+            damping=loaded.damping,
+            switches=switches.get(pair, ()),
+            published=moves[pair].online if pair in moves else None,
+            orders=orders.read,
+        )
+
+    return restraint
 
 
 async def _zones(loaded: Loaded, servers: Servers) -> ZoneBook:
@@ -102,7 +152,7 @@ async def _zones(loaded: Loaded, servers: Servers) -> ZoneBook:
         return Zone(
             name,
             [servers.connect(str(server.host), server.port) for server in primaries],
-            tsig_key(key.name, key.secret.get_secret_value(), key.algorithm),
+            Shared(tsig_key(key.name, key.secret.get_secret_value(), key.algorithm)),
             deadline_s=loaded.timings.deadline_s,
             locator=mnames,
         )

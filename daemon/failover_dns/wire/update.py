@@ -18,6 +18,7 @@ _STRANGERS: dict[Type, tuple[Value, ...]] = {
     Type.A: tuple(map(IPv4Address, range(0xC0000201, 0xC00002FF))),
     Type.AAAA: tuple(IPv6Address(f"2001:db8::{n:x}") for n in range(1, 255)),
     Type.PTR: tuple(f"nobody-{n}.invalid." for n in range(1, 255)),
+    Type.TXT: tuple(f"nobody {n}" for n in range(1, 255)),
 }
 """Values that nobody uses (RFC 5737, 3849, 2606), more than an RRset holds."""
 
