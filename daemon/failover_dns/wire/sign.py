@@ -15,11 +15,26 @@ import dns.rcode
 import dns.tsig
 from dns.rdtypes.ANY.TSIG import TSIG
 
+from failover_dns.wire.context import ContextKey, signer_name
+
+RCODE = 0x0F
+"""The bits of a message's fourth octet that say the rcode (RFC 1035 4.1.1)."""
+
+LOSING = frozenset({dns.rcode.REFUSED, dns.rcode.NOTAUTH})
+"""What a server answers that has lost a key."""
+
 TOLD = {
     "BADSIG": "the secret of key {key} is not the primary's: compare secret and algorithm on both sides",
     "BADKEY": "the primary does not know key {key} with this algorithm, or does not allow it here",
     "BADTIME": "set this host's clock and the primary's (NTP)",
 }
+
+TOLD_OF_CONTEXT = {
+    "BADSIG": "the security context is negotiated anew; if that goes on, see the primary's log",
+    "BADKEY": "the primary has lost the security context of {key}: it is negotiated anew",
+    "BADTIME": TOLD["BADTIME"],
+}
+"""The same for a key that was negotiated."""
 
 UNTOLD = "compare name, secret and algorithm of key {key} on both sides, and both clocks (NTP)"
 """The cure where a server does not say what is wrong with a signature (PowerDNS never does)."""
@@ -43,11 +58,20 @@ class Heard:
     rcode: str | None = None
     problem: str = ""
     cure: str = ""
+    echo: bool = False
+    """Our own message sent back with an rcode set, our own MAC in it: what Samba does to most it refuses."""
 
     @property
     def signed(self) -> bool:
         """Whether the answer carries a signature, good or not."""
         return self.message is not None and self.message.had_tsig
+
+    @property
+    def context_lost(self) -> bool:
+        """Whether a new security context may help; an echoed REFUSED is either that or the access list."""
+        if self.echo:
+            return self.rcode == "REFUSED"
+        return not self.verified and self.rcode in {"NOTAUTH", "NOTAUTH+BADKEY", "NOTAUTH+BADSIG"}
 
 
 def sign(message: dns.message.Message, key: dns.tsig.Key) -> bytes:
@@ -65,6 +89,13 @@ def hear(request: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> Heard:
     if not request.is_response(answer):
         return Heard(message=None, verified=False, problem=OTHERS, cure=NOT_OURS)
     return Heard(message=answer, verified=True, rcode=dns.rcode.to_text(answer.rcode()))
+
+
+def lost(request: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> bool:
+    """Whether `wire` says that the server does not know the negotiated `key` any more: a new one may help."""
+    if not isinstance(key, ContextKey) or wire[3] & RCODE not in LOSING:
+        return False
+    return hear(request, wire, key).context_lost
 
 
 def hear_unsigned(request: dns.message.Message, wire: bytes) -> Heard:
@@ -88,14 +119,24 @@ def _unverified(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, er
     signature = _signature(answer)
     if signature is None:
         return replace(heard, problem=f"the answer {rcode} is not signed")
+    if signature.mac and signature.mac == request.mac:
+        problem = f"{_problem(signature, '', error)}: it is our own message sent back"
+        return replace(heard, echo=True, problem=problem)
     told = _told(signature)
     return Heard(
         message=answer,
         verified=False,
         rcode=f"{rcode}+{told}" if told else rcode,
         problem=_problem(signature, told, error),
-        cure=TOLD.get(told, "").format(key=key.name.to_text()),
+        cure=_cure(told, key, error),
     )
+
+
+def _cure(told: str, key: dns.tsig.Key, error: Exception) -> str:
+    if isinstance(error, dns.tsig.BadTime):
+        return TOLD["BADTIME"]
+    cures = TOLD_OF_CONTEXT if isinstance(key, ContextKey) else TOLD
+    return cures.get(told, "").format(key=signer_name(key))
 
 
 def _signature(answer: dns.message.Message) -> TSIG | None:
