@@ -9,7 +9,8 @@ from ipaddress import ip_address
 import pytest
 
 from failover_dns.conduct.converge import Convergence, old_ttl_s
-from failover_dns.conduct.zone import Server, Sitting
+from failover_dns.conduct.signing import Server, Shared
+from failover_dns.conduct.zone import Sitting
 from failover_dns.core.changelog import Cause, Intent
 from failover_dns.core.decide import Reason
 from failover_dns.core.model import Change, Key, Record, RRset, Type
@@ -51,7 +52,7 @@ class Opened:
         return self._primaries[-1]
 
     def sitting(self, server: DnsServer) -> Sitting:
-        return Sitting("example.test.", self.at(server), server.key, 5.0)
+        return Sitting("example.test.", self.at(server), Shared(server.key), 5.0)
 
     def following(self, servers: dict[str, DnsServer], *, deadline_s: float) -> Convergence:
         return Convergence(

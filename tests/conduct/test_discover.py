@@ -8,6 +8,7 @@ import dns.rcode
 import pytest
 
 from failover_dns.conduct.discover import Finder, Mnames, ZoneBook
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.zone import Zone
 from failover_dns.core.errors import ReadError
 from tests.conduct.resolvers import Resolver
@@ -29,7 +30,7 @@ def finder(*resolvers: Resolver, clock: Clock | None = None) -> Finder:
 
 def a_zone(name: str) -> Zone:
     """Return a zone that nobody asks anything."""
-    return Zone(name, [Resolver(zones={})], KEY, deadline_s=DEADLINE_S)
+    return Zone(name, [Resolver(zones={})], Shared(KEY), deadline_s=DEADLINE_S)
 
 
 async def test_a_zone_is_found_label_by_label(primary: DnsServer) -> None:

@@ -12,6 +12,7 @@ import dns.tsig
 import pytest
 
 from failover_dns.conduct.discover import Finder, Mnames, ZoneBook
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.view import Depth, Reader
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Zone
@@ -64,7 +65,7 @@ def found(
     mnames = Mnames(finder, servers.__getitem__)
 
     def open_zone(zone: str) -> Zone:
-        return Zone(zone, (), keys[zone], deadline_s=DEADLINE_S, serial_s=0.0, locator=mnames)
+        return Zone(zone, (), Shared(keys[zone]), deadline_s=DEADLINE_S, serial_s=0.0, locator=mnames)
 
     return ZoneBook({}, finder, open_zone)
 
@@ -116,7 +117,7 @@ async def test_configured_primaries_are_never_asked_for(embedded: DnsServer) -> 
     async with connect(embedded) as server:
         mnames = Mnames(Finder([resolver], clock=Clock()), lambda _: Tap(server))
         hidden = Tap(server)
-        zone = Zone(FORWARD, [hidden], embedded.key, deadline_s=DEADLINE_S, locator=mnames)
+        zone = Zone(FORWARD, [hidden], Shared(embedded.key), deadline_s=DEADLINE_S, locator=mnames)
         await zone.read([A])
         zone.forget()
         assert [sitting.primary for sitting in await zone.located()] == [hidden]
@@ -128,7 +129,7 @@ async def test_configured_primaries_are_never_asked_for(embedded: DnsServer) -> 
 
 def test_a_zone_has_primaries_or_somebody_to_find_them(embedded: DnsServer) -> None:
     with pytest.raises(ValueError, match=r"zone example\.test\. has no primaries"):
-        Zone(FORWARD, (), embedded.key, deadline_s=DEADLINE_S)
+        Zone(FORWARD, (), Shared(embedded.key), deadline_s=DEADLINE_S)
 
 
 async def test_a_configured_zone_without_primaries_is_asked_for_anew_when_it_is_forgotten(
@@ -459,11 +460,11 @@ async def test_a_pair_with_one_zone_configured_has_only_the_other_looked_up(embe
     async with connect(embedded) as server:
         finder = Finder([resolver], clock=clock, deadline_s=DEADLINE_S)
         mnames = Mnames(finder, {NS: Tap(server)}.__getitem__)
-        hidden = Zone(FORWARD, [server], embedded.key, deadline_s=DEADLINE_S)
+        hidden = Zone(FORWARD, [server], Shared(embedded.key), deadline_s=DEADLINE_S)
         book = ZoneBook(
             {FORWARD: hidden},
             finder,
-            lambda zone: Zone(zone, (), embedded.key, deadline_s=DEADLINE_S, locator=mnames),
+            lambda zone: Zone(zone, (), Shared(embedded.key), deadline_s=DEADLINE_S, locator=mnames),
         )
         async with world(embedded, PAIR, zones=(), online=BACKUP, clock=clock, book=book) as pair:
             assert (await pair.walk(Why.START)).in_order

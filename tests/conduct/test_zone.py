@@ -6,7 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from failover_dns.conduct.zone import Server, Sitting, Zone
+from failover_dns.conduct.signing import Server, Shared
+from failover_dns.conduct.zone import Sitting, Zone
 from failover_dns.core.errors import ReadError, SilentError, UnsentError
 from failover_dns.core.model import Change, Key, Record, RRset, Type
 from failover_dns.core.outcome import Said
@@ -29,7 +30,7 @@ async def unreachable(_: bytes, _forward: Forward) -> bytes:
 
 
 def zone_at(server: DnsServer, *primaries: Server) -> Zone:
-    return Zone(FORWARD, primaries, server.key, deadline_s=DEADLINE_S)
+    return Zone(FORWARD, primaries, Shared(server.key), deadline_s=DEADLINE_S)
 
 
 async def test_the_second_primary_is_not_asked_while_the_first_answers(embedded: DnsServer) -> None:
@@ -102,7 +103,7 @@ async def test_one_rrset_that_cannot_be_read_fails_the_whole_reading(embedded: D
         tap = Tap(primary)
         tap.treat = only_a
         with pytest.raises(SilentError):
-            await Sitting(FORWARD, tap, embedded.key, DEADLINE_S).read([A, AAAA])
+            await Sitting(FORWARD, tap, Shared(embedded.key), DEADLINE_S).read([A, AAAA])
 
 
 async def forward_as_it_is(wire: bytes, forward: Forward) -> bytes:
@@ -116,7 +117,7 @@ async def test_an_update_without_an_answer_is_told_apart_from_one_that_was_not_s
     async with connect(embedded) as primary:
         tap = Tap(primary)
         tap.treat = fault  # type: ignore[assignment]
-        judged = await Sitting(FORWARD, tap, embedded.key, DEADLINE_S).send(REMOVE)
+        judged = await Sitting(FORWARD, tap, Shared(embedded.key), DEADLINE_S).send(REMOVE)
         assert (judged.said, judged.rcode) == (said, None)
         assert judged.what.startswith("127.0.0.1#1")
 
@@ -124,7 +125,7 @@ async def test_an_update_without_an_answer_is_told_apart_from_one_that_was_not_s
 async def test_what_a_proof_says_is_so_changes_nothing(primary: DnsServer) -> None:
     serial = primary.serial(FORWARD)
     async with connect(primary) as server:
-        sitting = Sitting(FORWARD, server, primary.key, DEADLINE_S)
+        sitting = Sitting(FORWARD, server, Shared(primary.key), DEADLINE_S)
         assert (await sitting.prove((HELD,))).said is Said.DONE
         assert (await sitting.prove((RRset(key=A),))).said is Said.LOST_RACE
         assert (await sitting.prove_grant(HELD)).said is Said.DONE
@@ -134,6 +135,6 @@ async def test_what_a_proof_says_is_so_changes_nothing(primary: DnsServer) -> No
 async def test_every_attempt_is_another_message(embedded: DnsServer) -> None:
     async with connect(embedded) as primary:
         tap = Tap(primary)
-        sitting = Sitting(FORWARD, tap, embedded.key, DEADLINE_S)
+        sitting = Sitting(FORWARD, tap, Shared(embedded.key), DEADLINE_S)
         assert [(await sitting.send(REMOVE)).said for _ in range(2)] == [Said.DONE, Said.LOST_RACE]
         assert len(set(tap.sent)) == 2

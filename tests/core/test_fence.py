@@ -14,14 +14,15 @@ from failover_dns.core.fence import (
     Damaged,
     Fence,
     Known,
+    elsewhere,
     fence_key,
     fenced,
     find,
+    fits,
     judge,
     learn,
     outdated,
     parse,
-    require_writable,
     target,
 )
 from failover_dns.core.guard import Refused, guard
@@ -129,11 +130,9 @@ def test_the_fence_is_below_the_zone_under_the_pairs_name() -> None:
     assert fence_key("dma", ".") == Key("_failover-dns.dma.", Type.TXT)
 
 
-def test_a_name_that_leaves_no_room_in_the_text_is_refused() -> None:
-    long = ".".join(["a" * 60] * 3) + "."
-    with pytest.raises(ValueError, match="too long for a fence"):
-        require_writable(replace(PAIR, agents=(Agent(name=MAIN), Agent(name=long))), "w" * 63)
-    require_writable(PAIR, "w" * 63)
+def test_a_name_may_leave_no_room_in_the_text() -> None:
+    assert fits(MAIN)
+    assert not fits(".".join(["a" * 60] * 3) + ".")
 
 
 def test_what_stands_in_the_fences_place_is_told_apart() -> None:
@@ -260,6 +259,27 @@ def test_a_repair_under_the_same_decision_only_demands_the_fence() -> None:
     [found] = fenced(Plan(pair="DMA", online=BACKUP, changes=(change(),)), PAIR, {ZONE: SEVEN}, SEVEN).changes
     assert found.before[0].key == fence_key("DMA", ZONE)
     assert (found.removes, found.adds) == (change().removes, ())
+
+
+def test_where_several_servers_take_updates_the_fence_says_which_one_did() -> None:
+    plan = fenced(
+        Plan(pair="DMA", online=MAIN), PAIR, {ZONE: None, "b.": None}, SEVEN, {ZONE: "dc1.example.test."}
+    )
+    texts = {change.zone: str(change.adds[0].value) for change in plan.changes}
+    assert texts == {ZONE: TEXT.replace(" time=", " at=dc1.example.test. time="), "b.": TEXT}
+    assert parse(texts[ZONE]) == SEVEN
+    assert parse(texts[ZONE]).at == "dc1.example.test."
+
+
+def test_a_server_without_room_for_its_name_is_not_named() -> None:
+    assert SEVEN.taken_at("dc1." * 50).at == ""
+
+
+def test_a_fence_of_another_server_is_told_of() -> None:
+    one = replace(SEVEN, at="dc1.")
+    assert elsewhere(
+        {ZONE: one, "b.": one, "c.": SEVEN, "d.": None}, {ZONE: "dc2.", "b.": "dc1.", "c.": "dc1."}
+    ) == {ZONE: one}
 
 
 def test_every_zone_gets_the_new_fence_though_its_records_stay() -> None:

@@ -15,6 +15,7 @@ import dns.rcode
 import dns.tsig
 import pytest
 
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Change, Key, Record, RRset, Type
@@ -52,7 +53,7 @@ async def sitting(
 ) -> AsyncIterator[tuple[Sitting, Tap]]:
     async with connect(server) as primary:
         tap = Tap(primary)
-        yield Sitting(zone, tap, key or server.key, DEADLINE_S), tap
+        yield Sitting(zone, tap, Shared(key or server.key), DEADLINE_S), tap
 
 
 def unchanged(server: DnsServer) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.model import Key, RRset, Type
@@ -55,7 +56,7 @@ async def test_a_signed_question_shows_the_database_only_if_nothing_is_kept_of_i
     for settings, shown in ((KEPT_LONG, BEFORE), (RECOMMENDED, AFTER)):
         with powerdns_in(tmp_path, settings=settings) as server:
             async with connect(server) as primary:
-                zone = Sitting(FORWARD, primary, server.key, DEADLINE_S)
+                zone = Sitting(FORWARD, primary, Shared(server.key), DEADLINE_S)
                 assert (await zone.read([A]))[A] == BEFORE
                 write_past_the_server(tmp_path)
                 assert (await zone.read([A]))[A] == shown
@@ -64,7 +65,7 @@ async def test_a_signed_question_shows_the_database_only_if_nothing_is_kept_of_i
 async def test_prerequisites_see_the_database_whatever_is_kept_of_it(tmp_path: Path) -> None:
     with powerdns_in(tmp_path, settings=KEPT_LONG) as server:
         async with connect(server) as primary:
-            zone = Sitting(FORWARD, primary, server.key, DEADLINE_S)
+            zone = Sitting(FORWARD, primary, Shared(server.key), DEADLINE_S)
             await zone.read([A])
             write_past_the_server(tmp_path)
             assert (await zone.prove((BEFORE,))).said is Said.LOST_RACE

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address
 
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.guard import Refused
@@ -25,7 +26,7 @@ OWN = Key("5.0-63.20.10.10.in-addr.arpa.", Type.PTR)
 
 async def test_the_parent_shows_the_cname_and_no_pointer(server: DnsServer) -> None:
     async with connect(server) as primary:
-        found = await Sitting(PARENT, primary, server.key, DEADLINE_S).read([USUAL])
+        found = await Sitting(PARENT, primary, Shared(server.key), DEADLINE_S).read([USUAL])
     assert found == {
         USUAL: RRset(key=USUAL),
         Key(USUAL.name, Type.CNAME): RRset(
@@ -38,7 +39,7 @@ async def test_the_pointer_moves_in_the_classless_zone(server: DnsServer) -> Non
     held = RRset(key=OWN, values=frozenset({MAIN}), ttl_s=60)
     move = Change(zone=CLASSLESS, before=(held,), removes=(Record(OWN, MAIN),), adds=(Record(OWN, BACKUP),))
     async with connect(server) as primary:
-        zone = Sitting(CLASSLESS, primary, server.key, DEADLINE_S)
+        zone = Sitting(CLASSLESS, primary, Shared(server.key), DEADLINE_S)
         assert await zone.read([OWN]) == {OWN: held}
         assert (await zone.send(move)).said is Said.DONE
     answer = server.query(USUAL.name, "PTR")

@@ -11,6 +11,7 @@ from pathlib import Path
 import dns.update
 import pytest
 
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.errors import ReadError
@@ -26,7 +27,7 @@ from tests.servers.powerdns import powerdns_in
 from tests.servers.programs import require
 
 ZONES = (FORWARD, REVERSE, REVERSE6)
-BOTH = replace(PAIR, virtual_ips=(ip_address("10.10.10.5"), ip_address("2001:db8::5")))
+BOTH = replace(PAIR, fence=True, virtual_ips=(ip_address("10.10.10.5"), ip_address("2001:db8::5")))
 VIRTUAL = replace(BOTH, layout=Layout.VIRTUAL_NAME, published_as="dma.example.test.", keep_physical=True)
 ABSENT = Key("nobody.example.test.", Type.A)
 
@@ -83,7 +84,7 @@ def printed_for(kind: str, pair: Pair, folder: Path) -> str:
 
 async def put(server: DnsServer, change: Change) -> Answer:
     async with connect(server) as primary:
-        return await Sitting(change.zone, primary, server.key, DEADLINE_S).send(change)
+        return await Sitting(change.zone, primary, Shared(server.key), DEADLINE_S).send(change)
 
 
 async def test_the_pair_is_switched_and_back(granted: Printed) -> None:
@@ -102,7 +103,7 @@ async def test_the_pair_is_switched_and_back(granted: Printed) -> None:
 async def test_every_record_that_a_plan_may_change_is_proved_to_be_granted(granted: Printed) -> None:
     async with connect(granted.server) as primary:
         for key in writable_keys(granted.pair):
-            zone = Sitting(zone_for(key.name, frozenset(ZONES)), primary, granted.server.key, DEADLINE_S)
+            zone = Sitting(zone_for(key.name, frozenset(ZONES)), primary, Shared(granted.server.key), DEADLINE_S)
             records = await zone.read([key])
             assert (await zone.prove_grant(records[key])).said is Said.DONE
 
@@ -178,7 +179,7 @@ async def test_a_key_without_a_grant_may_ask_and_prove_at_some_servers_and_never
     own = RRset(key=key, values=frozenset({ip_address("10.10.10.2")}))
     async with connect(granted.server) as primary:
         ungranted = granted.server.keys["hmac-sha384"]
-        zone = Sitting(FORWARD, primary, ungranted, DEADLINE_S)
+        zone = Sitting(FORWARD, primary, Shared(ungranted), DEADLINE_S)
         assert (await zone.prove(())).said is {"bind": Said.DONE}.get(granted.server.kind, Said.DENIED)
         assert (await zone.prove_grant(own)).said is Said.DENIED
         if granted.server.kind == "knot":

@@ -11,11 +11,12 @@ from pathlib import Path
 import dns.update
 import pytest
 
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.walk import Why
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.model import Address, Change, Key, Record, RRset, Type
 from failover_dns.core.outcome import IGNORED, Said
-from tests.conduct.world import BACKUP, DEADLINE_S, FORWARD, REVERSE, connect, world
+from tests.conduct.world import BACKUP, DEADLINE_S, FORWARD, REVERSE, connect, pair_with, world
 from tests.matrix.conftest import PROGRAMS
 from tests.matrix.printed import printed
 from tests.servers.client import DnsServer
@@ -56,7 +57,7 @@ def test_the_page_shows_the_grants_of_the_example(server: str, language: str, tm
 
 
 async def test_the_script_lets_the_pair_be_switched(scripted: DnsServer) -> None:
-    async with world(scripted, zones=(FORWARD, REVERSE), online=BACKUP) as pair:
+    async with world(scripted, pair_with(fence=True), zones=(FORWARD, REVERSE), online=BACKUP) as pair:
         assert (await pair.walk(Why.START)).in_order
         assert pair.holds("dma-backup") == {"A 10.10.10.2", "A 10.10.10.5"}
         assert pair.holds("5", REVERSE) == {f"PTR {BACKUP}"}
@@ -78,7 +79,7 @@ async def test_the_script_leaves_out_what_is_not_the_pairs_and_says_noerror(
     change = Change(zone=FORWARD, before=(RRset(key=key),), adds=(Record(key, value),))
     async with connect(scripted) as primary:
         for signer in (scripted.key, scripted.keys["hmac-sha512"]):
-            answer = await Sitting(FORWARD, primary, signer, DEADLINE_S).send(change)
+            answer = await Sitting(FORWARD, primary, Shared(signer), DEADLINE_S).send(change)
             assert answer.said is Said.DONE
     assert scripted.records(FORWARD) == before
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 
+from failover_dns.conduct.signing import Shared
 from failover_dns.conduct.zone import Sitting
 from failover_dns.core.model import Change, Key, Record, RRset, Type
 from failover_dns.core.outcome import Answer, Said
@@ -29,7 +30,7 @@ UNFREEZE = (
 
 async def put(server: DnsServer) -> Answer:
     async with connect(server) as primary:
-        return await Sitting(FORWARD, primary, server.key, DEADLINE_S).send(MOVE)
+        return await Sitting(FORWARD, primary, Shared(server.key), DEADLINE_S).send(MOVE)
 
 
 @contextmanager

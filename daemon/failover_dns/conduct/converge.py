@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
-from failover_dns.conduct.zone import Server, Sitting
+from failover_dns.conduct.signing import Server
+from failover_dns.conduct.zone import Sitting
 from failover_dns.core.changelog import Converged, Intent, Shown, rfc3339
 from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Change, Instant

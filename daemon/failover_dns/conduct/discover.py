@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from failover_dns.conduct.zone import Located, Server, Zone
+from failover_dns.conduct.signing import Server
+from failover_dns.conduct.zone import Located, Zone
 from failover_dns.core.errors import ReadError, SilentError, UnsentError
 from failover_dns.core.model import Instant, zone_of
 from failover_dns.wire.soa import Soa, ask_soa, read_apex

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 from failover_dns.conduct.view import View
 from failover_dns.core.decide import Decision, Memory, Move, Seen
-from failover_dns.core.fence import Fence, Found, Known, fenced, find, judge, learn, outdated, target
+from failover_dns.core.fence import (
+    Fence,
+    Found,
+    Known,
+    elsewhere,
+    fenced,
+    find,
+    judge,
+    learn,
+    outdated,
+    target,
+)
 from failover_dns.core.model import Instant, Pair, Plan
 
 MAX_OWN = 8
@@ -36,6 +47,7 @@ class Fencing:
         self._insist = insist or Insist()
         self._asked = Insist()
         self._found: Mapping[str, Found] = {}
+        self._servers: Mapping[str, str] = {}
         self._named = known.fence.online if known else ""
         self._under: Fence | None = None
         self._told = known.fence if known else None
@@ -66,6 +78,7 @@ class Fencing:
     def look(self, view: View, *, now: Instant) -> None:
         """Take in the fences of a view; `now` is when the decision was made that it was read for."""
         self._found = find(self._pair, view.records, view.zones - view.unread.keys())
+        self._servers = view.servers
         self._known = learn(self._known, self._found.values(), self._own, now=now)
         self._named = (self._known.fence.online if self._known else "") or self._named
 
@@ -100,12 +113,17 @@ class Fencing:
         if proposed not in self._own:
             self._own = (*self._own[-MAX_OWN:], proposed)
         self._under = proposed.fence
-        return fenced(plan, self._pair, self._found, proposed.fence)
+        return fenced(plan, self._pair, self._found, proposed.fence, self._servers)
 
     @property
     def under(self) -> str:
         """The fence that the last plan stands under; empty if there was none."""
         return str(self._under or "")
+
+    @property
+    def elsewhere(self) -> Mapping[str, Fence]:
+        """The fences, by zone, that another server took than the one that this daemon asks."""
+        return elsewhere(self._found, self._servers)
 
     @property
     def mends(self) -> bool:

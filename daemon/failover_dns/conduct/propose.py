@@ -100,7 +100,7 @@ class Proposer:
         # What a later view of the same walk shows was not there when the walk looked at its sources.
         self.fencing.look(view, now=self._clock() if self._looked_once else self._at)
         self._looked_once = True
-        return replace(walk, fence=self.fencing.known)
+        return replace(walk, fence=self.fencing.known, elsewhere=self.fencing.elsewhere)
 
     def _judged(self, walk: Walk, decision: Move, view: View) -> Walk:
         walk = self._looked(walk, view)

@@ -57,6 +57,7 @@ class Worker:
     ) -> None:
         self.reconciler = reconciler
         self.first_walk = asyncio.Event()
+        self.last_walk: Instant | None = None
         self._clock = clock
         self._every = every
         self._rng = rng
@@ -87,6 +88,7 @@ class Worker:
             walk = await self.reconciler.walk(wake, hurry=self._hurry)
             self._tell(walk, wake)
             self._expect()
+            self.last_walk = self._clock()
             self.first_walk.set()
             timers[Why.LOOK] = self._after(self._every.look_s)
             if wake.why in {Why.AUDIT, Why.NOTIFY, Why.START, Why.RESYNC}:

@@ -169,6 +169,16 @@ class Transactions:
                 problems[intent.zone] = error
         return problems
 
+    @property
+    def under_way(self) -> int:
+        """How many intents have no outcome yet."""
+        return len(self._open)
+
+    @property
+    def followed(self) -> int:
+        """How many zones' servers are being asked if they show a change."""
+        return sum(not task.done() for task in self._following.values())
+
     def left_open(self, pair: str) -> frozenset[str]:
         """Return the zones where an intent of the pair has no outcome and nobody is about to bring it."""
         return frozenset(intent.zone for intent in self._left_open(pair).values())

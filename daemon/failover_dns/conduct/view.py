@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TypeVar
 
@@ -37,23 +37,29 @@ ANEW_S = 600.0
 class View:
     """The records of the zones that could be read, where they were, and why the others could not.
 
-    `zones` are all of them. A name whose zone is not known is a zone of its own, which could not be read.
+    `zones` are all of them. A name whose zone is not known is a zone of its own, which could not be read. `servers`
+    has the server's own name for zones that each of several servers takes updates for.
     """
 
     zones: frozenset[str]
     records: Records
     sittings: Mapping[str, Sitting]
     unread: Mapping[str, ReadError]
+    servers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read of a zone, where, and at which serial; no serial if the records were changed since."""
+    """What was read of a zone, where, and at which serial; no serial if the records were changed since.
+
+    `server` is the server's own name, where each of several takes updates; else empty.
+    """
 
     sitting: Sitting
     records: Mapping[Key, RRset]
     serial: int | None
     until_s: float
+    server: str
 
 
 class Reader:
@@ -106,6 +112,7 @@ class Reader:
             records={key: rrset for known in self._known.values() for key, rrset in known.records.items()},
             sittings={zone: known.sitting for zone, known in self._known.items()},
             unread={**self._unread, **self._unfound},
+            servers={zone: known.server for zone, known in self._known.items() if known.server},
         )
 
     def learn(self, zone: str, records: Records | None) -> None:
@@ -161,11 +168,12 @@ class Reader:
         until_s = self._clock().mono_s + ANEW_S
         try:
             # The serial comes first: what changes between the two is then seen at the next audit.
-            sitting, serial, found = await self._zones[zone].survey(self._lying[zone])
+            sitting, soa, found = await self._zones[zone].survey(self._lying[zone])
         except ReadError as error:
             self._unread[zone] = error
         else:
-            self._known[zone] = _Known(sitting, found, serial, until_s)
+            server = soa.primary if sitting.signer.by_server else ""
+            self._known[zone] = _Known(sitting, found, soa.serial, until_s, server)
 
 
 def _by_zone(keys: Iterable[Key], zones: frozenset[str]) -> dict[str, tuple[Key, ...]]:

@@ -44,10 +44,11 @@ class Walk:
 
     `plan` is what was to be done, guarded, as first planned; `made` are the changes whose outcome is there, and
     `outcomes` is the last one of each zone, of this walk's changes and of those an earlier one left in flight;
-    `problems` are errors that kept a zone from being read or the change log from being written. `in_order`
-    says that DNS was found or made to say what was decided, in every zone. `returning` are records that come
-    back so often that their repair waits. `fence` is the newest that is known; `frozen` says that an operator
-    lets nothing be carried out. `again_in_s` is when time alone may change something.
+    `problems` are errors that kept a zone from being read or the change log from being written. `in_order` says
+    that DNS was found or made to say what was decided, in every zone. `returning` are records that come back so
+    often that their repair waits. `fence` is the newest that is known, `elsewhere` those that another server took;
+    `frozen` says that an operator lets nothing be carried out. `again_in_s` is when time alone may change
+    something.
     """
 
     pair: str
@@ -65,3 +66,4 @@ class Walk:
     in_order: bool = False
     fence: Fence | None = None
     frozen: Freeze | None = None
+    elsewhere: Mapping[str, Fence] = field(default_factory=dict)

@@ -15,24 +15,17 @@ from typing import Protocol, TypeVar
 import dns.message
 import dns.tsig
 
+from failover_dns.conduct.signing import Server, Signer
 from failover_dns.core.errors import FailoverDnsError, ReadError, SilentError, UnsentError
 from failover_dns.core.model import Change, Key, RRset, Type
 from failover_dns.core.outcome import Answer, Said
 from failover_dns.wire.answer import judge
 from failover_dns.wire.query import ask, read
-from failover_dns.wire.sign import sign
+from failover_dns.wire.sign import lost, sign
 from failover_dns.wire.soa import Soa, ask_soa, read_soa
 from failover_dns.wire.update import build, prove, prove_grant
 
 T = TypeVar("T")
-
-
-class Server(Protocol):
-    """A primary: exchanges a message for its answer (`effects.primary`)."""
-
-    async def exchange(self, wire: bytes, *, deadline_s: float) -> bytes:
-        """Return the answer; UnsentError or SilentError if there is none within `deadline_s`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ class Sitting:
 
     zone: str
     primary: Server
-    key: dns.tsig.Key
+    signer: Signer
     deadline_s: float
 
     async def read(self, keys: Iterable[Key]) -> dict[Key, RRset]:
@@ -88,9 +81,8 @@ class Sitting:
 
     async def soa(self) -> Soa:
         """Return the zone's SOA; ReadError if it could not be read."""
-        query = ask_soa(self.zone)
-        answer = await self.primary.exchange(sign(query, self.key), deadline_s=self.deadline_s)
-        soa = read_soa(query, answer, self.key)
+        query, answer, key = await self._exchange(lambda: ask_soa(self.zone))
+        soa = read_soa(query, answer, key)
         if soa.zone != self.zone:
             what = f"{self.primary} serves {soa.zone} and not {self.zone}"
             raise ReadError(what, "check the zone's name and its primaries")
@@ -103,30 +95,45 @@ class Sitting:
 
     async def send(self, change: Change) -> Answer:
         """Send the change and return what its answer says; never raises for what a network can do."""
-        return await self._update(build(change))
+        return await self._update(lambda: build(change))
 
     async def prove(self, rrsets: tuple[RRset, ...]) -> Answer:
         """Ask for an update that changes nothing: whether the key is accepted and the records are so."""
-        return await self._update(prove(self.zone, rrsets))
+        return await self._update(lambda: prove(self.zone, rrsets))
 
     async def prove_grant(self, rrset: RRset) -> Answer:
         """Ask to remove from `rrset` a value that it has not: whether the key may change it."""
-        return await self._update(prove_grant(self.zone, rrset))
+        return await self._update(lambda: prove_grant(self.zone, rrset))
 
-    async def _update(self, message: dns.message.Message) -> Answer:
-        wire = sign(message, self.key)
+    async def _update(self, make: Callable[[], dns.message.Message]) -> Answer:
         try:
-            answer = await self.primary.exchange(wire, deadline_s=self.deadline_s)
-        except UnsentError as error:
+            message, answer, key = await self._exchange(make)
+        except (UnsentError, ReadError) as error:  # it was not sent, or the server's name could not be read
             return Answer(said=Said.UNSENT, what=error.what, cure=error.cure)
         except SilentError as error:
             return Answer(said=Said.SILENT, what=error.what, cure=error.cure)
-        return judge(message, answer, self.key, self.zone)
+        return judge(message, answer, key, self.zone)
 
     async def _read(self, key: Key) -> tuple[RRset, ...]:
-        query = ask(key)
-        answer = await self.primary.exchange(sign(query, self.key), deadline_s=self.deadline_s)
-        return read(key, query, answer, self.key, self.zone)
+        query, answer, signing = await self._exchange(lambda: ask(key))
+        return read(key, query, answer, signing, self.zone)
+
+    async def _exchange(
+        self, make: Callable[[], dns.message.Message]
+    ) -> tuple[dns.message.Message, bytes, dns.tsig.Key]:
+        """Send what `make` makes, signed; once more, made anew, with another key if the server has lost this one."""
+        message, answer, key = await self._once(make)
+        if lost(message, answer, key) and self.signer.discard(key):
+            return await self._once(make)
+        return message, answer, key
+
+    async def _once(
+        self, make: Callable[[], dns.message.Message]
+    ) -> tuple[dns.message.Message, bytes, dns.tsig.Key]:
+        key = await self.signer.key(self.primary, self.zone, deadline_s=self.deadline_s)
+        message = make()
+        answer = await self.primary.exchange(sign(message, key), deadline_s=self.deadline_s)
+        return message, answer, key
 
 
 SERIAL_S = 1.0
@@ -143,7 +150,7 @@ class Zone:
         self,
         name: str,
         primaries: Sequence[Server],
-        key: dns.tsig.Key,
+        signer: Signer,
         *,
         deadline_s: float,
         serial_s: float = SERIAL_S,
@@ -152,9 +159,9 @@ class Zone:
         if not primaries and locator is None:
             raise ValueError(f"zone {name} has no primaries and nobody to find them")
         self.name = name
-        self.key = key
+        self.signer = signer
         self._deadline_s = deadline_s
-        self._sittings = [Sitting(name, primary, key, deadline_s) for primary in primaries]
+        self._sittings = [Sitting(name, primary, signer, deadline_s) for primary in primaries]
         self._locator = None if primaries else locator
         self._first = 0
         self._serial_s = serial_s
@@ -198,16 +205,16 @@ class Zone:
         keys = tuple(keys)
         return await self._at_first(lambda sitting: sitting.read(keys))
 
-    async def survey(self, keys: Iterable[Key]) -> tuple[Sitting, int, dict[Key, RRset]]:
-        """Return what `read` does, with the serial as it was before: what changes meanwhile shows later."""
+    async def survey(self, keys: Iterable[Key]) -> tuple[Sitting, Soa, dict[Key, RRset]]:
+        """Return what `read` does, with the SOA as it was before: what changes meanwhile shows later."""
         keys = tuple(keys)
 
-        async def look(sitting: Sitting) -> tuple[int, dict[Key, RRset]]:
+        async def look(sitting: Sitting) -> tuple[Soa, dict[Key, RRset]]:
             soa = await sitting.soa()
-            return soa.serial, await sitting.without_wildcards(await sitting.read(keys))
+            return soa, await sitting.without_wildcards(await sitting.read(keys))
 
-        sitting, (serial, found) = await self._at_first(look)
-        return sitting, serial, found
+        sitting, (soa, found) = await self._at_first(look)
+        return sitting, soa, found
 
     async def _at_first(self, call: Callable[[Sitting], Awaitable[T]]) -> tuple[Sitting, T]:
         if self._locator is not None:
@@ -246,7 +253,7 @@ class Zone:
     async def _locate(self, locator: Locator) -> tuple[str, Sitting]:
         located = await locator.locate(self.name)
         if not self._sittings or self.sitting.primary is not located.server:
-            self._sittings = [Sitting(self.name, located.server, self.key, self._deadline_s)]
+            self._sittings = [Sitting(self.name, located.server, self.signer, self._deadline_s)]
             self._serials.clear()
         return located.name, self.sitting
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from failover_dns.core.decide import Claim, Decision, Hold, Move, Reason, Seen
@@ -50,25 +50,37 @@ NOBODY = "-"
 MAX_TEXT = 255
 """A TXT record's string holds no more bytes (RFC 1035 3.3)."""
 
-_FORM = re.compile(r"failover-dns/1 epoch=([1-9]\d{0,17}) online=(\S+) writer=(\S+) time=(\S+)", re.ASCII)
+MAX_WRITER = 63
+"""The longest name of a daemon: a label's length, since it is a host's name without more."""
+
+_FORM = re.compile(
+    r"failover-dns/1 epoch=([1-9]\d{0,17}) online=(\S+) writer=(\S+)(?: at=(\S+))? time=(\S+)", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fence:
     """A decision: its epoch, the agent that is to be online (empty: withdrawn), who decided, and when.
 
-    `time_s` is in seconds since 1970, by the writer's clock, to the millisecond.
+    `time_s` is in seconds since 1970, by the writer's clock, to the millisecond. `at` is the server that took the
+    decision in this zone, where each of several takes updates and they replicate; it is no part of the decision.
     """
 
     epoch: int
     online: str
     writer: str
     time_s: float
+    at: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        online = self.online or NOBODY
-        time = rfc3339(self.time_s)
-        return f"failover-dns/1 epoch={self.epoch} online={online} writer={self.writer} time={time}"
+        at = f" at={self.at}" if self.at else ""
+        head = f"failover-dns/1 epoch={self.epoch} online={self.online or NOBODY} writer={self.writer}"
+        return f"{head}{at} time={rfc3339(self.time_s)}"
+
+    def taken_at(self, server: str) -> Fence:
+        """Return the fence as it is written at `server`, whose name is left out where there is no room for it."""
+        named = replace(self, at=server)
+        return named if len(str(named)) <= MAX_TEXT else replace(self, at="")
 
     @property
     def rank(self) -> tuple[int, str, str, float]:
@@ -107,17 +119,15 @@ def parse(text: str) -> Fence:
     match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r:.80} is no fence of this version")
-    epoch, online, writer, time = match.groups()
+    epoch, online, writer, at, time = match.groups()
     agent = "" if online == NOBODY else online
-    return Fence(epoch=int(epoch), online=agent, writer=writer, time_s=seconds(time))
+    return Fence(epoch=int(epoch), online=agent, writer=writer, time_s=seconds(time), at=at or "")
 
 
-def require_writable(pair: Pair, writer: str) -> None:
-    """Raise ValueError if a fence of the pair would not fit into one string of a TXT record."""
-    for agent in pair.agents:
-        longest = Fence(epoch=10**18 - 1, online=agent.name, writer=writer, time_s=0.0)
-        if len(str(longest)) > MAX_TEXT:
-            raise ValueError(f"pair {pair.name}: the name {agent.name} is too long for a fence")
+def fits(agent: str) -> bool:
+    """Return whether every fence that names `agent` fits into one string of a TXT record."""
+    longest = Fence(epoch=10**18 - 1, online=agent, writer="w" * MAX_WRITER, time_s=0.0)
+    return len(str(longest)) <= MAX_TEXT
 
 
 def find(pair: Pair, current: Records, zones: Iterable[str]) -> Mapping[str, Found]:
@@ -171,14 +181,30 @@ def target(to: str, writer: str, known: Known | None, own: Iterable[Known], *, n
     return next(proposed, Known(fence=fence, first_seen=now))
 
 
-def fenced(plan: Plan, pair: Pair, found: Mapping[str, Found], fence: Fence) -> Plan:
+def elsewhere(found: Mapping[str, Found], servers: Mapping[str, str]) -> Mapping[str, Fence]:
+    """Return, by zone, the fences that another of several servers took than the one they were read from.
+
+    A prerequisite is compared by one server only: two daemons at two servers may both win.
+    """
+    return {
+        zone: fence
+        for zone, fence in found.items()
+        if isinstance(fence, Fence) and fence.at and zone in servers and fence.at != servers[zone]
+    }
+
+
+def fenced(
+    plan: Plan, pair: Pair, found: Mapping[str, Found], fence: Fence, servers: Mapping[str, str] | None = None
+) -> Plan:
     """Return the plan with each zone's fence: as it was read for a prerequisite, and `fence` in its place.
 
+    `servers` has the name of the server that takes a zone's update, where that is to be said in the fence.
     A zone whose records need no change gets its fence alone. That what is no fence is not replaced unasked is the
     guard's matter.
     """
     changes = {change.zone: change for change in plan.changes}
-    every = (_fenced(changes.get(zone), pair, zone, found[zone], fence) for zone in sorted(found))
+    taken = {zone: fence.taken_at((servers or {}).get(zone, "")) for zone in found}
+    every = (_fenced(changes.get(zone), pair, zone, found[zone], taken[zone]) for zone in sorted(found))
     return replace(plan, changes=tuple(change for change in every if change is not None))
 
 

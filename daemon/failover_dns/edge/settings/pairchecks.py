@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
+from failover_dns.core.fence import fits
 from failover_dns.core.model import Layout
 from failover_dns.edge.settings import draft as drafts
 from failover_dns.edge.settings.draft import PairDraft
@@ -19,6 +20,7 @@ def check_pair(at: Loc, pair: PairDraft) -> Iterator[Finding]:
         yield from _virtual_ips(at, pair, pair.layout)
         yield from _published_as(at, pair, pair.layout)
     yield from _addresses(at, pair)
+    yield from _fence(at, pair)
 
 
 def twice(
@@ -64,6 +66,16 @@ def _published_as(at: Loc, pair: PairDraft, layout: Layout) -> Iterator[Finding]
             what=f"is missing, and layout {shown(layout)} needs the name to publish",
             cure='add published_as = "dma-virtual.example.test."',
         )
+
+
+def _fence(at: Loc, pair: PairDraft) -> Iterator[Finding]:
+    for where, agent in drafts.agents(at, pair) if pair.fence is not False else ():
+        if agent.name is not None and not fits(agent.name):
+            yield Finding(
+                at=(*where, "name"),
+                what="is too long for the pair's fence, a TXT record that names the agent online",
+                cure="write fence = false for the pair, and run one daemon only",
+            )
 
 
 def _addresses(at: Loc, pair: PairDraft) -> Iterator[Finding]:
