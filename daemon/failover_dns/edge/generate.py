@@ -1,4 +1,4 @@
-"""Writes what is generated: `config/schema.json`, the tables in `docs/configuration.md`, the README's help.
+"""Writes what is generated: schema, the reference's tables, the README's help, the manual page.
 
 Run in the project's root: `python -m failover_dns.edge.generate`; with `--check` it writes nothing and exits
 with 1 if something is stale.
@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from failover_dns.edge.cli import help_text
+from failover_dns.edge.manpage import manpage
 from failover_dns.edge.settings.explain import span
 from failover_dns.edge.settings.schema import json_schema
 
 SCHEMA = Path("config/schema.json")
 REFERENCE = Path("docs/configuration.md")
 README = Path("README.md")
+MANPAGE = Path("packaging/failover-dns.1")
 
 _MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HELP = re.compile(r"(<!-- help -->\n).*?(<!-- /help -->)", re.DOTALL)
@@ -32,6 +34,7 @@ def generated(root: Path) -> Iterator[tuple[Path, str]]:
     yield SCHEMA, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     yield REFERENCE, with_tables((root / REFERENCE).read_text(encoding="utf-8"), schema)
     yield README, with_help((root / README).read_text(encoding="utf-8"))
+    yield MANPAGE, manpage()
 
 
 def with_tables(text: str, schema: dict[str, Any]) -> str:
