@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -16,7 +17,7 @@ from failover_dns.core.errors import ReadError
 from failover_dns.core.guard import Refusal, Refused
 from failover_dns.core.model import Change, Instant, Key, Observation, Plan, Record, Role, RRset, Type
 from failover_dns.core.outcome import Answer, Next, Outcome, Said, Verdict
-from failover_dns.edge.logs import Teller
+from failover_dns.edge.logs import JournalLogger, Teller, entry
 
 NOW = Instant(mono_s=5.0, wall_s=1_772_323_200.0)
 MAIN, BACKUP = "dma-main.example.test.", "dma-backup.example.test."
@@ -137,3 +138,55 @@ def test_servers_that_follow_are_told_of_and_one_that_lags_is_an_alert(
     assert events(told) == ["converged", "secondary_lags"]
     assert told.entries[0]["slowest_ms"] == 8.5
     assert told.entries[1]["servers"] == ["ns2#53: no answer"]
+
+
+class Journal:
+    """Keeps its entries, if it takes them."""
+
+    def __init__(self, *, takes: bool) -> None:
+        self.entries: list[Mapping[str, str]] = []
+        self._takes = takes
+
+    def send(self, fields: Mapping[str, str]) -> bool:
+        self.entries.append(fields)
+        return self._takes
+
+
+def journalled(journal: Journal) -> structlog.typing.FilteringBoundLogger:
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        JournalLogger(journal),
+        processors=[structlog.processors.add_log_level, entry],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+    )
+    return logger
+
+
+def test_the_journal_has_a_priority_words_and_a_field_for_each_value() -> None:
+    journal = Journal(takes=True)
+    journalled(journal).warning("pair_held", pair="dma", reason=Reason.BOTH_ONLINE, agents=(MAIN, BACKUP))
+    assert journal.entries == [
+        {
+            "MESSAGE": f'pair_held pair=dma reason=both_online agents=["{MAIN}", "{BACKUP}"]',
+            "PRIORITY": "4",
+            "SYSLOG_IDENTIFIER": "failover-dns",
+            "EVENT": "pair_held",
+            "PAIR": "dma",
+            "REASON": "both_online",
+            "AGENTS": f'["{MAIN}", "{BACKUP}"]',
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "priority"),
+    [("debug", "7"), ("info", "6"), ("warning", "4"), ("error", "3"), ("critical", "2")],
+)
+def test_each_level_has_syslogs_number(level: str, priority: str) -> None:
+    journal = Journal(takes=True)
+    getattr(journalled(journal), level)("ready")
+    assert journal.entries[0]["PRIORITY"] == priority
+
+
+def test_what_the_journal_does_not_take_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    journalled(Journal(takes=False)).error("change_failed", pair="dma")
+    assert capsys.readouterr().err == "<3>change_failed pair=dma\n"

@@ -53,6 +53,11 @@ class Fencing:
         self._told = known.fence if known else None
 
     @property
+    def newest(self) -> Known | None:
+        """The newest fence that is known, and since when."""
+        return self._known
+
+    @property
     def known(self) -> Fence | None:
         """The newest fence that is known."""
         return self._known.fence if self._known else None

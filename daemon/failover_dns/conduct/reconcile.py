@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from failover_dns.conduct.backoff import OURSELVES, Backoff
 from failover_dns.conduct.fencing import Insist
 from failover_dns.conduct.propose import Proposer
+from failover_dns.conduct.remembered import Remembered
 from failover_dns.conduct.restraint import Restraint
 from failover_dns.conduct.transaction import Story, Transactions
 from failover_dns.conduct.view import Depth, View
@@ -88,6 +89,18 @@ class Reconciler:
     def pair(self) -> Pair:
         """The pair whose path this is."""
         return self._proposer.pair
+
+    @property
+    def remembered(self) -> Remembered:
+        """What is to be handed on to whoever walks the pair's path next."""
+        fencing = self._proposer.fencing
+        return Remembered(
+            memory=self._proposer.memory,
+            known=fencing.newest if fencing else None,
+            last_online=self._last_online,
+            flaps=self._restraint.flaps,
+            returns=self._returns,
+        )
 
     @property
     def zones(self) -> frozenset[str]:

@@ -15,7 +15,8 @@ from failover_dns.core.orders import Freeze, Orders, frozen
 class Restraint:
     """One pair's damping and orders.
 
-    `switches` are the times of recent ones (seconds since 1970), for a start. `published` is the agent that DNS was
+    `switches` are the times of recent ones (seconds since 1970), for a start, and `flaps` what an earlier restraint
+    left instead. `published` is the agent that DNS was
     last seen or made to show; a move to it is no move. `orders` returns what operators have ordered, and raises
     OrdersError if that cannot be read. Without `damping` every move goes ahead.
     """
@@ -27,6 +28,7 @@ class Restraint:
         clock: Callable[[], Instant],
         damping: Damping | None = None,
         switches: Iterable[float] = (),
+        flaps: Flaps | None = None,
         published: str | None = None,
         orders: Callable[[], Orders] = Orders,
     ) -> None:
@@ -34,11 +36,16 @@ class Restraint:
         self._clock = clock
         self._damping = damping
         self._switches = tuple(switches)
-        self._flaps = Flaps()
+        self._flaps = flaps or Flaps()
         self._published = published
         self._orders = orders
-        self._started = False
-        self._released_s = 0.0
+        self._inherited = flaps is not None
+        self._released_s: float | None = None
+
+    @property
+    def flaps(self) -> Flaps:
+        """What the moves so far leave behind."""
+        return self._flaps
 
     @property
     def penalty(self) -> float:
@@ -53,13 +60,13 @@ class Restraint:
         return frozen(orders, self._pair, self._clock().wall_s)
 
     def _release(self, at_s: float) -> None:
-        """Forget the flaps before a release at `at_s`; those of an earlier life are taken in only once."""
-        if self._started and at_s != self._released_s:
-            self._flaps = release(self._flaps)
-        elif not self._started and self._damping is not None:
+        """Forget the flaps before a release at `at_s`; those of an earlier life are taken in at first."""
+        if self._released_s is None and not self._inherited and self._damping is not None:
             since = (switch_s for switch_s in self._switches if switch_s > at_s)
             self._flaps = recall(since, self._clock(), self._damping)
-        self._started, self._released_s = True, at_s
+        elif self._released_s not in {None, at_s}:
+            self._flaps = release(self._flaps)
+        self._released_s = at_s
 
     def moved(self, to: str) -> None:
         """Note that DNS shows `to` now, by this daemon or by another."""

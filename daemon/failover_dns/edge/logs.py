@@ -1,14 +1,17 @@
 """The daemon's log: one canonical line for each walk that did something, one for each thing that changed.
 
 A state that lasts is told once, when it begins, and again when it ends; the log of a quiet night is quiet.
+Where standard error is systemd's journal, lines become its entries, with a priority and a field for each value.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import structlog
 
@@ -16,14 +19,23 @@ from failover_dns.conduct.walk import Wake, Walk
 from failover_dns.core.changelog import Cause, Converged
 from failover_dns.core.decide import Hold, Move, Reason
 from failover_dns.core.model import Change
+from failover_dns.core.moment import rfc3339
 from failover_dns.core.outcome import Outcome, Verdict
 from failover_dns.core.returns import registrant
+from failover_dns.effects.journal import Journal, is_stream
 
 EVENTS = {
     Cause.SWITCH: "vip_moved",
     Cause.DRIFT: "drift_repaired",
     Cause.START: "dns_brought_in_order",
+    Cause.WITHDRAWAL: "decision_withdrawn",
 }
+
+STDERR = 2
+"""Standard error's descriptor, whatever stands in for `sys.stderr`."""
+
+PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+"""syslog's numbers for ours, as the journal wants them."""
 
 QUIET = frozenset({Reason.SETTLING, Reason.SWITCHING})
 """Reasons to hold that are part of every switch."""
@@ -34,24 +46,67 @@ EventDict = structlog.typing.EventDict
 
 def configure(*, level: str, form: str) -> Logger:
     """Set the process's log up, on standard error, and return it."""
+    if form == "auto" and is_stream(os.environ.get("JOURNAL_STREAM"), STDERR):
+        return _configure(level, [entry], lambda *_: JournalLogger(Journal()))
     render: structlog.typing.Processor
-    if form == "json":
-        render = structlog.processors.JSONRenderer()
-    else:
+    if form == "console":
         render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    else:
+        render = structlog.processors.JSONRenderer()
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    return _configure(level, [stamp, _heading_first, render], structlog.WriteLoggerFactory(file=sys.stderr))
+
+
+def _configure(
+    level: str, processors: list[structlog.typing.Processor], factory: Callable[..., Any]
+) -> Logger:
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _heading_first,
-            render,
-        ],
+        processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, *processors],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=factory,
     )
     logger: Logger = structlog.get_logger()
     return logger
+
+
+class Entries(Protocol):
+    """Where entries are written (`effects.journal`)."""
+
+    def send(self, fields: Mapping[str, str]) -> bool:
+        """Write one entry; return whether it is written."""
+        ...
+
+
+class JournalLogger:
+    """What structlog hands each entry to; one that the journal does not take goes to standard error."""
+
+    def __init__(self, journal: Entries) -> None:
+        self._journal = journal
+
+    def info(self, **fields: str) -> None:
+        """Write one entry; its priority is among its fields."""
+        if not self._journal.send(fields):
+            sys.stderr.write(f"<{fields['PRIORITY']}>{fields['MESSAGE']}\n")
+
+    debug = warning = error = critical = info
+
+
+def entry(_logger: object, _method: str, event: EventDict) -> Mapping[str, str]:
+    """Return the journal's fields: the event in words, and each value by its name in capitals."""
+    level, name = event.pop("level"), event.pop("event")
+    values = {field: _text(value) for field, value in event.items()}
+    said = " ".join([name, *(f"{field}={value}" for field, value in values.items())])
+    return {
+        "MESSAGE": said,
+        "PRIORITY": str(PRIORITIES[level]),
+        "SYSLOG_IDENTIFIER": "failover-dns",
+        "EVENT": name,
+        **{field.upper(): value for field, value in values.items()},
+    }
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _heading_first(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -71,6 +126,8 @@ class Teller:
         """Tell of one walk."""
         self._roles(walk)
         self._decision(walk)
+        self._frozen(walk)
+        self._elsewhere(walk)
         self._trouble(walk)
         if walk.outcomes:
             self._changes(walk, wake)
@@ -107,7 +164,25 @@ class Teller:
             case Hold(reason=reason, agents=agents):
                 if self._new(walk.pair, "decision", (agents, reason)):
                     tell = self._log.info if reason in QUIET else self._log.warning
-                    tell("pair_held", pair=walk.pair, reason=reason, agents=agents)
+                    tell("pair_held", pair=walk.pair, reason=reason, agents=agents, **_superseded(walk))
+
+    def _frozen(self, walk: Walk) -> None:
+        freeze = walk.frozen
+        if self._new(walk.pair, "frozen", freeze) and freeze is not None:
+            until = None if freeze.until_s is None else rfc3339(freeze.until_s)
+            self._log.warning("pair_frozen", pair=walk.pair, by=freeze.by, reason=freeze.reason, until=until)
+        wanted = [text for change in walk.plan.changes for text in describe(change)] if walk.plan else []
+        if freeze is not None and self._new(walk.pair, "withheld", wanted) and wanted:
+            cure = "failover-dns thaw ends the freeze"
+            self._log.warning("change_not_carried_out", pair=walk.pair, changes=wanted, cure=cure)
+
+    def _elsewhere(self, walk: Walk) -> None:
+        if self._new(walk.pair, "elsewhere", walk.elsewhere):
+            for zone, fence in walk.elsewhere.items():
+                here = walk.view.servers[zone] if walk.view else None
+                cure = "name the same server first in `primaries` of every daemon: only one server can order them"
+                fields = {"by": fence.writer, "there": fence.at, "here": here, "cure": cure}
+                self._log.warning("decided_at_another_server", pair=walk.pair, zone=zone, **fields)
 
     def _trouble(self, walk: Walk) -> None:
         refusals = tuple((r.reason, r.what, r.cure) for r in walk.refusals)
@@ -158,6 +233,14 @@ class Teller:
         before = self._told.get((pair, topic))
         self._told[pair, topic] = state
         return bool(before != state)
+
+
+def _superseded(walk: Walk) -> dict[str, Any]:
+    """Return who decided later, where that is why a pair is held."""
+    if not isinstance(walk.decision, Hold) or walk.decision.reason is not Reason.SUPERSEDED or not walk.fence:
+        return {}
+    fence = walk.fence
+    return {"by": fence.writer, "epoch": fence.epoch, "decided": rfc3339(fence.time_s)}
 
 
 def describe(change: Change) -> list[str]:

@@ -10,13 +10,11 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
+from failover_dns.edge.settings.places import PREFIX
 from failover_dns.edge.settings.problems import Finding, Loc, Problem, key_text
 from failover_dns.edge.settings.schema import LogTable, Settings
 
-PREFIX = "FAILOVER_DNS_"
 DELIMITER = "__"
-CONFIG = PREFIX + "CONFIG"
-"""Names the file; it is not a key of it."""
 
 THEIRS = frozenset({"STATE_DIRECTORY"})
 """What systemd sets: near to names of ours, and not meant for us."""
