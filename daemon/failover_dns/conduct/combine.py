@@ -33,20 +33,20 @@ class Combined:
         self, agent: str, sources: Sequence[Source], how: How, *, clock: Callable[[], Instant]
     ) -> None:
         self._agent = agent
-        self._sources = tuple(sources)
+        self.sources = tuple(sources)
         self._how = how
         self._clock = clock
 
     async def look(self) -> tuple[Observation, ...]:
         """Look at all of them side by side, and return the one observation that they amount to."""
-        parts = await asyncio.gather(*(self._part(source) for source in self._sources))
+        parts = await asyncio.gather(*(self._part(source) for source in self.sources))
         return (combine(self._agent, self._how, parts, now=self._clock()),)
 
     @asynccontextmanager
     async def watched(self, wake: Callable[[], None]) -> AsyncIterator[None]:
         """Watch all of them."""
         async with AsyncExitStack() as stack:
-            for source in self._sources:
+            for source in self.sources:
                 await stack.enter_async_context(source.watched(wake))
             yield
 

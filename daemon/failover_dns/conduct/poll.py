@@ -54,6 +54,17 @@ class FromHttp:
     rng: random.Random
     polling: Polling | None = field(default=None, init=False)
 
+    @property
+    def last_poll(self) -> Instant | None:
+        """When the last poll in the background came to its end; None before the first, and outside of `watched`."""
+        return self.polling.last_poll if self.polling is not None else None
+
+    @property
+    def pace_s(self) -> float:
+        """How far apart two polls may end."""
+        source = self.source
+        return max(source.interval_s * (1 + JITTER), source.doubtful_s) + source.timeout_s + TICK_S
+
     async def look(self) -> tuple[Observation, ...]:
         """Return what the last poll found; outside of `watched`, ask once, without counting."""
         if self.polling is not None:
@@ -87,6 +98,7 @@ class Polling:
         wake: Callable[[], None],
     ) -> None:
         self.late_s = 0.0
+        self.last_poll: Instant | None = None
         self._source = source
         self._http = http
         self._clock = clock
@@ -134,6 +146,7 @@ class Polling:
     def _take(self, answer: HttpAnswer, asked: Instant) -> None:
         for agent, reading in judge(self._source, answer).items():
             self._counts[agent] = count(self._counts[agent], reading, self._source, now=asked)
+        self.last_poll = self._clock()
         self._polled.set()
         worth_telling = self._worth_telling()
         if worth_telling != self._told:

@@ -15,10 +15,13 @@ from failover_dns.core.returns import Returns
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """Claims, the newest fence, the agent that DNS shows, flaps, and records that come back."""
+    """Claims, the newest fence, the agent that DNS shows, flaps, and records that come back.
+
+    Without `flaps` the switches in the change log tell.
+    """
 
     memory: Memory
     known: Known | None
     last_online: str | None
-    flaps: Flaps
+    flaps: Flaps | None
     returns: Returns

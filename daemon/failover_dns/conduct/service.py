@@ -1,7 +1,7 @@
 """The daemon at work: wake-ups and timers become walks, one task for each pair, until it is told to stop.
 
 A wake-up carries no data. Those that come while a walk is under way are one more walk after it. A pair waits
-only for itself.
+only for itself, and a walk that ends by a defect of ours is tried again, later each time, while the others go on.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from failover_dns.conduct.backoff import OURSELVES, Backoff
 from failover_dns.conduct.reconcile import Reconciler
 from failover_dns.conduct.walk import Wake, Walk, Why
 from failover_dns.core.model import Instant
@@ -35,6 +36,14 @@ class Tell(Protocol):
         ...
 
 
+class Fail(Protocol):
+    """Where a walk is told of that ended by a defect of ours: loudly, with its traceback."""
+
+    def __call__(self, pair: str, error: Exception, *, again_in_s: float) -> None:
+        """Tell of one; the walk is tried again in so many seconds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Every:
     """How often a pair is looked at although nothing woke it: its sources, and DNS itself (seconds)."""
@@ -44,9 +53,9 @@ class Every:
 
 
 class Worker:
-    """One pair's walks, one at a time."""
+    """One pair's walks, one at a time; without `fail`, which is told of defects, one ends `run`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whoever is told of walks and defects, and what makes time
         self,
         reconciler: Reconciler,
         *,
@@ -54,6 +63,7 @@ class Worker:
         every: Every,
         rng: random.Random,
         tell: Tell,
+        fail: Fail | None = None,
     ) -> None:
         self.reconciler = reconciler
         self.first_walk = asyncio.Event()
@@ -62,6 +72,8 @@ class Worker:
         self._every = every
         self._rng = rng
         self._tell = tell
+        self._fail = fail
+        self._defects = Backoff(rng)
         self._waiting: Wake | None = None
         self._woken = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -85,21 +97,43 @@ class Worker:
             wake = await self._next(timers)
             if stopping.is_set():
                 break
-            walk = await self.reconciler.walk(wake, hurry=self._hurry)
-            self._tell(walk, wake)
-            self._expect()
+            try:
+                walk = await self.reconciler.walk(wake, hurry=self._hurry)
+                self._tell(walk, wake)
+            except Exception as error:  # noqa: BLE001 - a defect of ours in this pair is not to end the others
+                timers = self._after_defect(error)
+            else:
+                self._set(timers, walk, wake)
+                self._expect()
             self.last_walk = self._clock()
             self.first_walk.set()
-            timers[Why.LOOK] = self._after(self._every.look_s)
-            if wake.why in {Why.AUDIT, Why.NOTIFY, Why.START, Why.RESYNC}:
-                timers[Why.AUDIT] = self._after(self._every.audit_s)
-            again = Why.RETRY if walk.plan or walk.problems else Why.SETTLED
-            timers.pop(Why.RETRY, None)
-            timers.pop(Why.SETTLED, None)
-            if walk.again_in_s is not None:
-                timers[again] = self._clock().mono_s + walk.again_in_s
         if self.reconciler.in_flight:
             await asyncio.wait(self.reconciler.in_flight)
+
+    def _set(self, timers: dict[Why, float], walk: Walk, wake: Wake) -> None:
+        """Set the timers anew after a walk."""
+        self._defects.succeed(OURSELVES)
+        timers.pop(Why.START, None)
+        timers[Why.LOOK] = self._after(self._every.look_s)
+        if wake.why in {Why.AUDIT, Why.NOTIFY, Why.START, Why.RESYNC} or Why.AUDIT not in timers:
+            timers[Why.AUDIT] = self._after(self._every.audit_s)
+        again = Why.RETRY if walk.plan or walk.problems else Why.SETTLED
+        timers.pop(Why.RETRY, None)
+        timers.pop(Why.SETTLED, None)
+        if walk.again_in_s is not None:
+            timers[again] = self._clock().mono_s + walk.again_in_s
+
+    def _after_defect(self, error: Exception) -> dict[Why, float]:
+        """Tell of a defect; return the timers until a walk succeeds: one, which starts from nothing that was read.
+
+        News wakes the pair all the same: what a source says now may be what can be dealt with.
+        """
+        if self._fail is None:
+            raise error
+        now_s = self._clock().mono_s
+        wait_s = self._defects.fail(OURSELVES, None, now_s=now_s)
+        self._fail(self.reconciler.pair.name, error, again_in_s=wait_s)
+        return {Why.START: now_s + wait_s}
 
     def _expect(self) -> None:
         """Look again as soon as one of the outcomes is there that the last walk did not wait for."""

@@ -58,6 +58,10 @@ class Gss(Protocol):
         """Return the key for the server of that name; NegotiationError if there is none."""
         ...
 
+    async def ticket(self, server_name: str, *, deadline_s: float) -> None:
+        """Get a ticket for the server of that name; NegotiationError if there is none."""
+        ...
+
     def discard(self, key: dns.tsig.Key) -> bool:
         """Forget it; return whether another one may help."""
         ...
@@ -108,15 +112,24 @@ class Negotiated:
 
     async def key(self, server: Server, zone: str, *, deadline_s: float) -> dns.tsig.Key:
         """Return the key for `server`, whose name is asked for first if it is not known."""
+        name = await self.server_name(server, zone, deadline_s=deadline_s)
+        try:
+            return await self._gss.key(server.exchange, name, deadline_s=deadline_s)
+        except FailoverDnsError:
+            self._names.pop(server, None)
+            raise
+
+    async def server_name(self, server: Server, zone: str, *, deadline_s: float) -> str:
+        """Return the name that `server` gives itself, asked for once; ReadError if it tells none."""
         if server not in self._names:
             query = ask_soa(zone)
             answer = await server.exchange(query.to_wire(), deadline_s=deadline_s)
             self._names[server] = read_soa(query, answer).primary
-        try:
-            return await self._gss.key(server.exchange, self._names[server], deadline_s=deadline_s)
-        except FailoverDnsError:
-            self._names.pop(server, None)
-            raise
+        return self._names[server]
+
+    async def ticket(self, server_name: str, *, deadline_s: float) -> None:
+        """Get a ticket for the server of that name; NegotiationError if there is none."""
+        await self._gss.ticket(server_name, deadline_s=deadline_s)
 
     def discard(self, key: dns.tsig.Key) -> bool:
         """Forget the key; return whether another one may help."""

@@ -23,7 +23,7 @@ from failover_dns.wire.answer import judge
 from failover_dns.wire.query import ask, read
 from failover_dns.wire.sign import lost, sign
 from failover_dns.wire.soa import Soa, ask_soa, read_soa
-from failover_dns.wire.update import build, prove, prove_grant
+from failover_dns.wire.update import build, prove, prove_creation, prove_grant
 
 T = TypeVar("T")
 
@@ -104,6 +104,10 @@ class Sitting:
     async def prove_grant(self, rrset: RRset) -> Answer:
         """Ask to remove from `rrset` a value that it has not: whether the key may change it."""
         return await self._update(lambda: prove_grant(self.zone, rrset))
+
+    async def prove_creation(self, rrset: RRset) -> Answer:
+        """Ask for a value to come and go where `rrset` is empty: whether the key may create the name."""
+        return await self._update(lambda: prove_creation(self.zone, rrset))
 
     async def _update(self, make: Callable[[], dns.message.Message]) -> Answer:
         try:

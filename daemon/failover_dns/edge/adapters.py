@@ -10,8 +10,9 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import assert_never
+from typing import Self, assert_never
 
 from failover_dns.conduct.combine import Combined
 from failover_dns.conduct.dataminer import FromDms, FromFailoverLog, FromFailoverStatus
@@ -41,12 +42,67 @@ Sources = Callable[[str], tuple[Source, ...]]
 
 @asynccontextmanager
 async def opened(loaded: Loaded) -> AsyncIterator[Sources]:
-    """Open what all pairs' sources are read with."""
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(HttpClient(lane=Lane))
-        adapters = _Adapters(http)
-        stack.callback(adapters.close)
-        yield lambda pair: tuple(map(adapters.source, loaded.sources[pair]))
+    """Open what all pairs' sources are read with; none is watched."""
+    async with Attendance() as attendance:
+        await attendance.take(loaded.sources)
+        yield attendance.of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attended:
+    """A pair's sources, how they are read, and what ends watching them."""
+
+    reads: tuple[Reads, ...]
+    sources: tuple[Source, ...]
+    watched: AsyncExitStack
+
+
+class Attendance:
+    """All pairs' sources; those of a pair stay open for as long as it is read in the same way.
+
+    With `wake` each source that watches by itself is watched, and `wake` is called with its pair's name.
+    """
+
+    def __init__(self, wake: Callable[[str], None] | None = None) -> None:
+        self._wake = wake
+        self._stack = AsyncExitStack()
+        self._attended: dict[str, _Attended] = {}
+
+    async def __aenter__(self) -> Self:
+        """Open what sources are read with."""
+        self._adapters = _Adapters(await self._stack.enter_async_context(HttpClient(lane=Lane)))
+        self._stack.callback(self._adapters.close)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Watch nothing any more."""
+        await self.take({})
+        await self._stack.aclose()
+
+    async def take(self, sources: Mapping[str, tuple[Reads, ...]]) -> None:
+        """Attend to these pairs and no others; what is read as before goes on undisturbed."""
+        for pair, attended in list(self._attended.items()):
+            if sources.get(pair) != attended.reads:
+                del self._attended[pair]
+                await attended.watched.aclose()
+        for pair, reads in sources.items():
+            if pair not in self._attended:
+                self._attended[pair] = await self._attend(pair, reads)
+
+    def of(self, pair: str) -> tuple[Source, ...]:
+        """Return the pair's sources."""
+        return self._attended[pair].sources
+
+    async def _attend(self, pair: str, reads: tuple[Reads, ...]) -> _Attended:
+        sources = tuple(map(self._adapters.source, reads))
+        async with AsyncExitStack() as stack:
+            for source in sources if self._wake else ():
+                await stack.enter_async_context(source.watched(partial(self._woken, pair)))
+            return _Attended(reads=reads, sources=sources, watched=stack.pop_all())
+
+    def _woken(self, pair: str) -> None:
+        if self._wake is not None:
+            self._wake(pair)
 
 
 class _Adapters:

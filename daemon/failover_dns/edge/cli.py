@@ -25,7 +25,7 @@ exit codes, the same for every command:
 HANDLERS = {
     "run": "failover_dns.edge.serve",
     "plan": "failover_dns.edge.walks",
-    "resync": "failover_dns.edge.walks",
+    "resync": "failover_dns.edge.resync",
     "history": "failover_dns.edge.histories",
     "check": "failover_dns.edge.check",
     "report": "failover_dns.edge.reports",
@@ -33,6 +33,7 @@ HANDLERS = {
     "grants": "failover_dns.edge.grants",
     "watch": "failover_dns.edge.watching",
     "init": "failover_dns.edge.initial",
+    "reload": "failover_dns.edge.reload",
     "freeze": "failover_dns.edge.orders",
     "thaw": "failover_dns.edge.orders",
     "release": "failover_dns.edge.orders",
@@ -100,8 +101,9 @@ def parser() -> argparse.ArgumentParser:
 
     _history(commands)
 
-    add = _command(commands, "status", "show how each zone of each pair stands, by the change log")
+    add = _command(commands, "status", "show how each pair is: sources, DNS, the last change, what is wrong")
     _pairs(add, "show only these pairs")
+    add.add_argument("--watch", action="store_true", help="go on showing it, until Ctrl-C")
     _configured(add)
     _json(add)
     _state_dir(add)
@@ -119,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
 
     add = _command(commands, "grants", "print what a server must allow, for this configuration")
     add.add_argument(
-        "--server", required=True, choices=("bind", "knot", "powerdns", "ad"), help="whose words"
+        "--server", required=True, choices=("bind", "knot", "powerdns", "ad", "samba"), help="whose words"
     )
     _configured(add)
 
@@ -220,6 +222,10 @@ def _orders(commands: argparse._SubParsersAction[_Parser]) -> None:
     add = _command(commands, "release", "end the damping of pairs that switched too often")
     _ordered(add)
 
+    add = _command(commands, "reload", "have the daemon that runs read its configuration anew")
+    _configured(add)
+    _state_dir(add)
+
 
 def _configured(command: _Parser) -> None:
     command.add_argument(
@@ -244,7 +250,7 @@ def _ordered(command: _Parser) -> None:
 
 def _state_dir(command: _Parser) -> None:
     command.add_argument(
-        "--state-dir", metavar="DIR", help="read the change log there; needs no configuration"
+        "--state-dir", metavar="DIR", help="the state directory; needs no configuration then"
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from failover_dns.edge.cli import help_text
+from failover_dns.edge.control.openapi import openapi
 from failover_dns.edge.manpage import manpage
 from failover_dns.edge.settings.explain import span
 from failover_dns.edge.settings.schema import json_schema
@@ -22,6 +23,7 @@ SCHEMA = Path("config/schema.json")
 REFERENCE = Path("docs/configuration.md")
 README = Path("README.md")
 MANPAGE = Path("packaging/failover-dns.1")
+OPENAPI = Path("docs/openapi.json")
 
 _MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HELP = re.compile(r"(<!-- help -->\n).*?(<!-- /help -->)", re.DOTALL)
@@ -35,6 +37,7 @@ def generated(root: Path) -> Iterator[tuple[Path, str]]:
     yield REFERENCE, with_tables((root / REFERENCE).read_text(encoding="utf-8"), schema)
     yield README, with_help((root / README).read_text(encoding="utf-8"))
     yield MANPAGE, manpage()
+    yield OPENAPI, json.dumps(openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 def with_tables(text: str, schema: dict[str, Any]) -> str:

@@ -27,8 +27,10 @@ from failover_dns.core.changelog import (
     Thawed,
     decode,
 )
-from failover_dns.core.model import Change
+from failover_dns.core.fence import LABEL, parse
+from failover_dns.core.model import Change, Record
 from failover_dns.core.outcome import Verdict
+from failover_dns.edge.told import printable
 
 COLUMNS = ("TIME", "PAIR", "EVENT", "VERDICT", "TOOK", "CAUSE", "ZONE", "WHAT")
 _WIDTHS = [24, 8, 8, 7, 8, 6, 24, 0]
@@ -162,13 +164,19 @@ def tell(entry: Peer | Held | Released | Frozen | Thawed) -> str:
             assert_never(entry)
 
 
-def printable(text: str) -> str:
-    """Return text from DNS or elsewhere without what would steer a terminal."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
 def _change(change: Change) -> str:
-    return " ".join([*(f"-{record}" for record in change.removes), *(f"+{record}" for record in change.adds)])
+    removes, adds = map(_record, change.removes), map(_record, change.adds)
+    return " ".join([*(f"-{text}" for text in removes), *(f"+{text}" for text in adds)])
+
+
+def _record(record: Record) -> str:
+    """Return the record as it is, but a fence by its epoch: the rest of it is in other columns."""
+    if not record.key.name.startswith(f"{LABEL}."):
+        return str(record)
+    try:
+        return f"fence epoch={parse(str(record.value)).epoch}"
+    except ValueError:
+        return str(record)
 
 
 def _became(result: Result, intent: Intent | None) -> str:

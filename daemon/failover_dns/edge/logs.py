@@ -18,6 +18,7 @@ import structlog
 from failover_dns.conduct.walk import Wake, Walk
 from failover_dns.core.changelog import Cause, Converged
 from failover_dns.core.decide import Hold, Move, Reason
+from failover_dns.core.errors import FailoverDnsError
 from failover_dns.core.model import Change
 from failover_dns.core.moment import rfc3339
 from failover_dns.core.outcome import Outcome, Verdict
@@ -54,7 +55,7 @@ def configure(*, level: str, form: str) -> Logger:
     else:
         render = structlog.processors.JSONRenderer()
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    return _configure(level, [stamp, _heading_first, render], structlog.WriteLoggerFactory(file=sys.stderr))
+    return _configure(level, [stamp, _heading_first, render], lambda *_: LinesLogger())
 
 
 def _configure(
@@ -67,6 +68,30 @@ def _configure(
     )
     logger: Logger = structlog.get_logger()
     return logger
+
+
+class LinesLogger:
+    """What structlog hands each line to: standard error. What a full disk does not take stops nothing, and is counted."""
+
+    def __init__(self, descriptor: int = STDERR) -> None:
+        self._descriptor = descriptor
+        self._lost = 0
+
+    def info(self, line: str) -> None:
+        """Write one line, after one that says how many were lost before it."""
+        lines = [line]
+        if self._lost:  # the last of them may have been written in part
+            lines = ["", json.dumps({"level": "error", "event": "log_lines_lost", "lines": self._lost}), line]
+        rest = "".join(f"{each}{os.linesep}" for each in lines).encode(errors="backslashreplace")
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError:
+            self._lost += 1
+        else:
+            self._lost = 0
+
+    debug = warning = error = critical = info
 
 
 class Entries(Protocol):
@@ -124,6 +149,7 @@ class Teller:
 
     def __call__(self, walk: Walk, wake: Wake) -> None:
         """Tell of one walk."""
+        self._told.pop((walk.pair, "defect"), None)
         self._roles(walk)
         self._decision(walk)
         self._frozen(walk)
@@ -131,6 +157,17 @@ class Teller:
         self._trouble(walk)
         if walk.outcomes:
             self._changes(walk, wake)
+
+    def failed(self, pair: str, error: Exception, *, again_in_s: float) -> None:
+        """Tell of a walk that ended by a defect of ours, with its traceback if it is not the one told last."""
+        fields = {"pair": pair, "why": repr(error), "again_in_s": round(again_in_s, 3)}
+        cure = "report it with these lines; the pair is tried again, and the others go on"
+        known = not self._new(pair, "defect", repr(error))
+        self._log.critical("pair_failed", **fields, cure=cure, exc_info=None if known else error)
+
+    def unrenewed(self, error: FailoverDnsError) -> None:
+        """Tell of a security context that grows old: it serves on for a while."""
+        self._log.warning("context_not_renewed", what=error.what, cure=error.cure)
 
     def converged(self, line: Converged) -> None:
         """Tell when the servers of a zone showed a change, and which of them did not."""

@@ -1,40 +1,23 @@
-"""`failover-dns freeze`, `thaw` and `release`: an operator's orders, in the change log and for the daemon to read."""
+"""`failover-dns freeze`, `thaw` and `release`: an operator's orders, given to the daemon, or left for one to read."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import getpass
 import json
 import os
 import re
 import socket
-from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from failover_dns.conduct.transaction import LOCK_S
-from failover_dns.core.changelog import Entry, Frozen, Released, Thawed, rfc3339
 from failover_dns.core.errors import FailoverDnsError
-from failover_dns.core.orders import Freeze, Orders, Release, frozen
-from failover_dns.edge.penalties import penalties
-from failover_dns.edge.settings.choice import chosen
-from failover_dns.edge.settings.load import load
-from failover_dns.edge.settings.loaded import Loaded
-from failover_dns.edge.wiring import LOCK_NAME
+from failover_dns.edge.control.client import channel
 from failover_dns.edge.words import OK, USAGE
-from failover_dns.effects import clock
-from failover_dns.effects.changelog import ChangeLog
-from failover_dns.effects.lane import Lane
-from failover_dns.effects.lock import StateLock
-from failover_dns.effects.orders import OrdersFile
 
-Ordering = Callable[[Orders], tuple[Orders, Mapping[str, Entry]]]
-"""What becomes of the orders, and the line for the change log of each pair that they change for."""
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_NEXT = "the daemon takes this up at its next look"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_AT_ONCE = "the daemon has taken this up"
+_LATER = "no daemon answers here: one takes this up at its next look, or when it starts"
 
 
 class TimeError(FailoverDnsError):
@@ -45,49 +28,18 @@ class TimeError(FailoverDnsError):
 
 def freeze(arguments: argparse.Namespace) -> int:
     """Freeze pairs, whatever was ordered of that before."""
-    loaded, now_s, by = _loaded(arguments), clock.now().wall_s, _by(arguments)
-    until_s = None if arguments.for_ is None else now_s + duration_s(arguments.for_)
-    until = None if until_s is None else rfc3339(until_s)
-    order = Freeze(by=by, reason=arguments.reason, since_s=now_s, until_s=until_s)
-
-    def ordering(orders: Orders) -> tuple[Orders, Mapping[str, Entry]]:
-        names = [pair.name for pair in loaded.pairs]
-        lines = {name: Frozen(pair=name, by=by, reason=arguments.reason, until=until) for name in names}
-        return orders.freezing(names, order), lines
-
-    lines = asyncio.run(_order(loaded, ordering))
-    said = f"frozen until {until or 'it is thawed'}: decisions are shown, not carried out; {_NEXT}"
-    _print(loaded, lines, said, arguments)
-    return OK
+    for_s = None if arguments.for_ is None else duration_s(arguments.for_)
+    return _order(arguments, reason=arguments.reason, for_s=for_s)
 
 
 def thaw(arguments: argparse.Namespace) -> int:
     """Thaw pairs; one that is not frozen is none the worse for it."""
-    loaded, now_s, by = _loaded(arguments), clock.now().wall_s, _by(arguments)
-
-    def ordering(orders: Orders) -> tuple[Orders, Mapping[str, Entry]]:
-        names = [pair.name for pair in loaded.pairs if frozen(orders, pair.name, now_s)]
-        lines = {name: Thawed(pair=name, by=by, reason=arguments.reason) for name in names}
-        return orders.thawing(pair.name for pair in loaded.pairs), lines
-
-    lines = asyncio.run(_order(loaded, ordering))
-    _print(loaded, lines, f"thawed: decisions are carried out again; {_NEXT}", arguments, "it was not frozen")
-    return OK
+    return _order(arguments, reason=arguments.reason)
 
 
 def release(arguments: argparse.Namespace) -> int:
     """End the damping of pairs: a hold is over, and the switches so far count no more."""
-    loaded, now_s, by = _loaded(arguments), clock.now().wall_s, _by(arguments)
-
-    def ordering(orders: Orders) -> tuple[Orders, Mapping[str, Entry]]:
-        found, names = penalties(loaded), [pair.name for pair in loaded.pairs]
-        lines = {name: Released(pair=name, by=by, penalty=found.get(name, 0.0)) for name in names}
-        return orders.releasing(names, Release(by=by, at_s=now_s)), lines
-
-    lines = asyncio.run(_order(loaded, ordering))
-    said = f"released: its switches so far count no more; {_NEXT}"
-    _print(loaded, lines, said if loaded.damping else f"{said}, though damping is turned off", arguments)
-    return OK
+    return _order(arguments)
 
 
 def duration_s(text: str) -> float:
@@ -97,11 +49,41 @@ def duration_s(text: str) -> float:
         raise TimeError(
             f"--for {text!r} is no time", "write one such as 90s, 30m, 2h or 1d, without --for none"
         )
-    return timedelta(**{_UNITS[found[2]]: int(found[1])}).total_seconds()
+    return float(int(found[1]) * _UNITS[found[2]])
 
 
-def _loaded(arguments: argparse.Namespace) -> Loaded:
-    return chosen(load(arguments.config and Path(arguments.config), os.environ), arguments.pairs)
+def _order(arguments: argparse.Namespace, **said: Any) -> int:
+    order = {"pairs": arguments.pairs, "by": _by(arguments), **said}
+    daemon = channel(arguments)
+    if daemon is not None:
+        found = daemon.post(f"/v1/{arguments.command}", order)["pairs"]
+    else:
+        from failover_dns.edge.orders_here import order_here  # noqa: PLC0415 - slow, and not needed with a daemon
+
+        found = order_here(arguments, order)
+    for one in found:
+        _print(one, _LATER if daemon is None else _AT_ONCE, as_json=arguments.json)
+    return OK
+
+
+def _print(one: Mapping[str, Any], taken_up: str, *, as_json: bool) -> None:
+    if as_json:
+        text = json.dumps(one)
+    elif not one["changed"]:
+        text = f"pair {one['pair']}: it was not frozen"
+    else:
+        text = f"pair {one['pair']}: {_said(one)}; {taken_up}"
+    print(text)  # noqa: T201 - a command's output
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    match one["order"]:
+        case "freeze":
+            return f"frozen until {one['until'] or 'it is thawed'}: decisions are shown, not carried out"
+        case "thaw":
+            return "thawed: decisions are carried out again"
+        case _:
+            return f"released: its switches so far count no more (they counted {one['penalty']:.1f})"
 
 
 def _by(arguments: argparse.Namespace) -> str:
@@ -113,36 +95,3 @@ def _account() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name, as in some containers
         return "unknown"
-
-
-async def _order(loaded: Loaded, ordering: Ordering) -> Mapping[str, Entry]:
-    """Change the orders, the change log first; return its lines by their pairs."""
-    lane = Lane("change log")
-    try:
-        async with (
-            StateLock(loaded.state_dir / LOCK_NAME).held(deadline_s=LOCK_S),
-            ChangeLog(loaded.state_dir, clock=clock.now, run=lane.run) as log,
-        ):
-            file = OrdersFile(loaded.state_dir)
-            orders, lines = ordering(file.read())
-            await log.append(*lines.values())
-            file.write(orders)
-            return lines
-    finally:
-        lane.close()
-
-
-def _print(
-    loaded: Loaded, lines: Mapping[str, Entry], said: str, arguments: argparse.Namespace, unchanged: str = ""
-) -> None:
-    for pair in loaded.pairs:
-        line = lines.get(pair.name)
-        text = f"pair {pair.name}: {said if line else unchanged}"
-        print(json.dumps(_document(pair.name, line, arguments)) if arguments.json else text)  # noqa: T201
-
-
-def _document(pair: str, line: Entry | None, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the order for programs: what the change log says of it, and whether anything was changed."""
-    known: Iterable[str] = ("by", "reason", "until", "penalty")
-    said = {name: getattr(line, name) for name in known if hasattr(line, name)}
-    return {"pair": pair, "order": arguments.command, "changed": line is not None, **said}

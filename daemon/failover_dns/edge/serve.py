@@ -4,105 +4,101 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import os
-import random
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
-from failover_dns.conduct.service import Every, Service, Worker
-from failover_dns.conduct.walk import Why
-from failover_dns.edge import adapters, wiring
-from failover_dns.edge.logs import Logger, Teller, configure
+from failover_dns.conduct.service import Service
+from failover_dns.conduct.walk import Wake, Walk, Why
+from failover_dns.edge.control.opening import Witness, control_channel
+from failover_dns.edge.daemon import Daemon
+from failover_dns.edge.generation import Generation
+from failover_dns.edge.logs import STDERR, Logger, Teller, configure
+from failover_dns.edge.outlets import Outlets
 from failover_dns.edge.settings.load import load
 from failover_dns.edge.settings.loaded import Loaded
+from failover_dns.edge.supervised import Supervised
+from failover_dns.edge.wiring import Works
 from failover_dns.effects import clock
-from failover_dns.effects.lane import Lane
-from failover_dns.effects.notify import NotifyListener
-from failover_dns.effects.watch import FileWatcher, native_observer, polling_observer
-from failover_dns.wire.keys import tsig_key
-
-STOP_MARGIN_S = 5.0
-"""Beside the exchanges of the transaction in hand: the disk, and the lock of the state directory."""
+from failover_dns.effects.systemd import Systemd
+from failover_dns.effects.watch import FileWatcher
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the daemon; 0 when it was stopped in order."""
-    loaded = load(arguments.config and Path(arguments.config), os.environ)
+    place = Path(arguments.config) if arguments.config else None
+    loaded = load(place, os.environ)
     log = configure(level=loaded.log.level, form=loaded.log.format)
-    return asyncio.run(_serve(loaded, log))
+    faulthandler.enable(STDERR)  # systemd's watchdog sends SIGABRT, and the log then shows where it hung
+    return asyncio.run(_serve(loaded, place, log))
 
 
-async def _serve(loaded: Loaded, log: Logger) -> int:
+async def _serve(loaded: Loaded, place: Path | None, log: Logger) -> int:
     tell = Teller(log)
-    async with wiring.works(loaded, converged=tell.converged) as works, AsyncExitStack() as stack:
-        service = _service(loaded, works, tell)
-        await _listen(loaded, service, stack)
-        _stop_on_signals(service, log)
-        await _watch_sources(works, service, stack)
-        watchers = await asyncio.gather(
-            *(stack.enter_async_context(_watcher(watch, service)) for watch in adapters.watches(loaded))
-        )
-        await works.transactions.abandon(pair.name for pair in loaded.pairs)
-        tending = asyncio.create_task(_tend(watchers, service, loaded.timings.look_s, log))
-        log.info("started", pairs=[pair.name for pair in loaded.pairs], config=str(loaded.path))
-        finished = await service.run()
-        tending.cancel()
-        await asyncio.gather(tending, return_exceptions=True)
+    witness = Witness()
+    supervised = Supervised(Systemd(os.environ, pid=os.getpid()), log, clock=clock.now)
+
+    def told(walk: Walk, wake: Wake) -> None:
+        tell(walk, wake)
+        supervised(walk, wake)
+        witness(walk, wake)
+
+    def began(now: Generation) -> Iterator[asyncio.Task[None]]:
+        witness.live.know(now.works.reconcilers, now.works.moves)
+        supervised.looks_after(pair.name for pair in now.loaded.pairs)
+        log.info("started", pairs=[pair.name for pair in now.loaded.pairs], config=str(now.loaded.path))
+        yield asyncio.create_task(_tend(now.watchers, now.service, now.loaded.timings.look_s, log))
+        yield asyncio.create_task(_live(now, supervised))
+
+    outlets = Outlets(
+        walked=told,
+        failed=tell.failed,
+        converged=tell.converged,
+        written=witness.listeners,
+        unrenewed=tell.unrenewed,
+    )
+    daemon = Daemon(loaded, place, outlets=outlets, began=began)
+    _stop_on_signals(daemon, supervised, log)
+    async with AsyncExitStack() as stack:
+        running = asyncio.create_task(daemon.run())
+        stack.callback(running.cancel)
+        beginning = asyncio.create_task(daemon.begun.wait())
+        await asyncio.wait({running, beginning}, return_when=asyncio.FIRST_COMPLETED)
+        beginning.cancel()
+        if not running.done():
+            working = _Working(daemon, supervised)
+            await stack.enter_async_context(control_channel(loaded, working, witness, log=log))
+            reloading = asyncio.create_task(supervised.reloads(_reload_on_signal(), daemon.take_in))
+            stack.callback(reloading.cancel)
+        finished = await running
     log.info("stopped", finished=finished)
     return 0
 
 
-async def _watch_sources(works: wiring.Works, service: Service, stack: AsyncExitStack) -> None:
-    """Let each source that watches by itself wake its pair."""
-    for proposer in works.proposers:
-        wake = partial(service.wake, (proposer.pair.name,), Why.SOURCE)
-        for source in proposer.sources:
-            await stack.enter_async_context(source.watched(wake))
+@dataclass(frozen=True, slots=True)
+class _Working:
+    """The daemon as the control channel sees it."""
 
+    daemon: Daemon
+    supervised: Supervised
 
-def _watcher(watch: adapters.Watch, service: Service) -> FileWatcher:
-    poll_s = watch.poll_s
-    return FileWatcher(
-        watch.pairs,
-        lambda path: service.wake(watch.pairs[path], Why.SOURCE),
-        loop=asyncio.get_running_loop(),
-        run=Lane(watch.name).run,
-        observer=native_observer if poll_s is None else partial(polling_observer, poll_s),
-    )
+    @property
+    def works(self) -> Works:
+        """What works now."""
+        return self.daemon.works
 
+    def wake(self, pairs: Iterable[str], why: Why) -> None:
+        """Ask for a walk of each of `pairs`."""
+        self.daemon.wake(pairs, why)
 
-async def _listen(loaded: Loaded, service: Service, stack: AsyncExitStack) -> None:
-    """Hear from the zones' servers that something changed, where the configuration says so."""
-    if loaded.notify is None:
-        return
-    keys = [*(zone.key for zone in loaded.zones), *([loaded.discovery] if loaded.discovery else [])]
-    known = [tsig_key(key.name, key.secret.get_secret_value(), key.algorithm) for key in keys]
-    listener = NotifyListener(
-        loaded.notify.listen,
-        service.notified,
-        keys={key.name: key for key in known},
-        allowed=loaded.notify.allowed,
-    )
-    await stack.enter_async_context(listener)
-
-
-def _service(loaded: Loaded, works: wiring.Works, tell: Teller) -> Service:
-    workers = [
-        Worker(
-            reconciler,
-            clock=clock.now,
-            every=Every(look_s=loaded.timings.look_s, audit_s=loaded.timings.audit_s),
-            rng=random.Random(),  # noqa: S311 - spreads timers, guards no secret
-            tell=tell,
-        )
-        for reconciler in works.reconcilers
-    ]
-    # One exchange to send, one to read back; a walk that plans anew more often is cut off and recovers.
-    return Service(workers, stop_s=2 * loaded.timings.deadline_s + STOP_MARGIN_S)
+    async def reload(self) -> str | None:
+        """Take in the configuration as it is now; return why not."""
+        return await self.supervised.reload(self.daemon.take_in)
 
 
 async def _tend(watchers: Sequence[FileWatcher], service: Service, every_s: float, log: Logger) -> None:
@@ -120,12 +116,30 @@ async def _tend(watchers: Sequence[FileWatcher], service: Service, every_s: floa
         await asyncio.sleep(every_s)
 
 
-def _stop_on_signals(service: Service, log: Logger, *, platform: str = sys.platform) -> None:
+async def _live(now: Generation, supervised: Supervised) -> None:
+    """Tell the service manager when every pair was looked at once, and from then on of progress."""
+    await now.service.first_walks()
+    supervised.ready()
+    await supervised.beat(now.signs)
+
+
+def _reload_on_signal(*, platform: str = sys.platform) -> asyncio.Event:
+    """Return what SIGHUP sets; Windows has no such signal, and reloads by the control channel."""
+    asked = asyncio.Event()
+    if platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    return asked
+
+
+def _stop_on_signals(
+    daemon: Daemon, supervised: Supervised, log: Logger, *, platform: str = sys.platform
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(number: int) -> None:
         log.info("stopping", signal=signal.Signals(number).name)
-        service.stop()
+        supervised.stopping()
+        daemon.stop()
 
     if platform == "win32":
         # No add_signal_handler there; NSSM's Ctrl-C is SIGINT and a closing console SIGBREAK.

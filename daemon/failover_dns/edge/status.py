@@ -1,4 +1,4 @@
-"""`failover-dns status`: how each zone of each pair stands, read from the change log, and what holds a pair back."""
+"""`failover-dns status`: how each pair is now, by the daemon that runs; without one, by the change log."""
 
 from __future__ import annotations
 
@@ -6,153 +6,130 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from failover_dns.core.changelog import BrokenLineError, Line, decode, rfc3339
-from failover_dns.core.latest import Latest, noting
-from failover_dns.core.orders import Freeze, Orders, frozen
-from failover_dns.core.standing import Standing, behind, standings
-from failover_dns.edge.histories import with_log
-from failover_dns.edge.history import printable, tell
+from failover_dns.core.errors import FailoverDnsError
+from failover_dns.edge.control.client import Channel, UnknownError, channel, directory_of
+from failover_dns.edge.told import printable
 from failover_dns.edge.words import OK, WRONG
-from failover_dns.effects import clock
-from failover_dns.effects.changelog import read_lines
-from failover_dns.effects.orders import OrdersError, OrdersFile
 
+EVERY_S = 1.0
+"""How often `--watch` asks."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
-    """One pair: its zones, those of them that are behind, and what holds it back.
+HEAD = ("PAIR", "ONLINE", "SINCE", "DNS", "LAST CHANGE")
+RED, PLAIN, CLEAR = "\x1b[31m", "\x1b[0m", "\x1b[H\x1b[2J"
 
-    `penalty` is None without damping, or without a configuration to say how it falls.
-    """
-
-    pair: str
-    zones: tuple[Standing, ...]
-    late: frozenset[str]
-    freeze: Freeze | None
-    latest: Latest
-    penalty: float | None
-
-    @property
-    def done(self) -> bool:
-        """Whether every zone's last change was made, and is of the pair's last."""
-        return not self.late and all(zone.done for zone in self.zones)
+Pairs = Sequence[Mapping[str, Any]]
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Say what was done and what was not; 1 if a zone's last change was not made, or the orders are damaged."""
-    directory, penalties = _place(arguments)
-    orders, problem = _orders(directory)
-    found = _states(directory, orders, penalties)
-    wanted = [state for state in found if not arguments.pairs or state.pair in arguments.pairs]
-    for text in _documents(wanted) if arguments.json else _lines(wanted):
-        print(text)  # noqa: T201 - a command's output
-    if problem:
-        print(problem, file=sys.stderr)  # noqa: T201 - the same
-    return OK if all(state.done for state in wanted) and not problem else WRONG
-
-
-def _place(arguments: argparse.Namespace) -> tuple[Path, Mapping[str, float]]:
-    """Return the state directory, and each pair's penalty if a configuration says what damping there is."""
-    if arguments.state_dir:
-        return with_log(Path(arguments.state_dir)), {}
-    from failover_dns.edge.penalties import penalties  # noqa: PLC0415 - slow, and not needed with --state-dir
-    from failover_dns.edge.settings.load import load  # noqa: PLC0415 - the same
-
-    loaded = load(arguments.config and Path(arguments.config), os.environ)
-    return with_log(loaded.state_dir), penalties(loaded)
-
-
-def _orders(directory: Path) -> tuple[Orders, str]:
-    """Return the orders, or none and why they cannot be read."""
-    try:
-        return OrdersFile(directory).read(), ""
-    except OrdersError as error:
-        return Orders(), str(error)
-
-
-def _states(directory: Path, orders: Orders, penalties: Mapping[str, float]) -> Iterator[_State]:
-    """Yield what there is to say of each pair, sorted by their names."""
-    latest: dict[str, Latest] = {}
-    zones = standings(noting(_readable(read_lines(directory)), latest))
-    late, now_s = behind(zones), clock.now().wall_s
-    freezes = {pair: freeze for pair in orders.freezes if (freeze := frozen(orders, pair, now_s))}
-    for pair in sorted({*(zone.pair for zone in zones), *latest, *freezes}):
-        yield _State(
-            pair=pair,
-            zones=tuple(zone for zone in zones if zone.pair == pair),
-            late=frozenset(zone for of, zone in late if of == pair),
-            freeze=freezes.get(pair),
-            latest=latest.get(pair, Latest()),
-            penalty=penalties.get(pair),
+    """Show how the pairs are; 1 if anything is wrong."""
+    daemon = channel(arguments)
+    if daemon is not None:
+        return _watch(daemon, arguments) if arguments.watch else _once(daemon, arguments)
+    where = directory_of(arguments) or "this configuration"
+    if arguments.watch:
+        raise FailoverDnsError(
+            f"no daemon answers for {where}", "start it; without --watch the change log is shown"
         )
+    print(f"no daemon answers for {where}; this is what the change log says", file=sys.stderr)  # noqa: T201
+    from failover_dns.edge.logged import logged  # noqa: PLC0415 - slow, and not needed with a daemon
+
+    return logged(arguments)
 
 
-def _readable(lines: Iterable[bytes]) -> Iterator[Line]:
-    for line in lines:
-        try:
-            yield decode(line)
-        except BrokenLineError:
-            continue  # `history --verify` names it
+def _once(daemon: Channel, arguments: argparse.Namespace) -> int:
+    found = daemon.get("/v1/status")
+    pairs = _wanted(found["pairs"], arguments.pairs)
+    for text in _texts(found, pairs, arguments):
+        print(text)  # noqa: T201 - a command's output
+    return WRONG if any(pair["wrong"] for pair in pairs) or not found["daemon"]["ready"] else OK
 
 
-def _documents(found: Iterable[_State]) -> Iterator[str]:
-    """Yield one object a zone, each with what is to be said of its pair; one without a zone if there is none."""
-    for state in found:
-        of_pair = {
-            "frozen": state.freeze and asdict(state.freeze),
-            "peer": state.latest.peer and asdict(state.latest.peer),
-            "held": state.latest.held and {**asdict(state.latest.held), "at": state.latest.held_at},
-            "penalty": state.penalty,
-        }
-        for zone in state.zones:
-            yield json.dumps({**asdict(zone), **of_pair})
-        if not state.zones:
-            yield json.dumps({"pair": state.pair, "zone": None, **of_pair})
+def _watch(daemon: Channel, arguments: argparse.Namespace) -> int:
+    """Show the pairs again and again, until Ctrl-C: in the same place at a terminal, else where anything is new."""
+    shown = ""
+    while True:
+        found = daemon.get("/v1/status")
+        text = "\n".join(_texts(found, _wanted(found["pairs"], arguments.pairs), arguments))
+        if sys.stdout.isatty() and not arguments.json:
+            print(f"{CLEAR}{text}", flush=True)  # noqa: T201 - a command's output
+        elif _gist(found) != shown:
+            shown = _gist(found)
+            print(text, flush=True)  # noqa: T201 - the same
+        time.sleep(EVERY_S)
 
 
-def _lines(states: Collection[_State]) -> Iterator[str]:
-    for state in states:
-        yield f"pair {state.pair}"
-        yield from map(printable, _restraints(state))
-        for zone in state.zones:
-            yield from _zone(zone, late=zone.zone in state.late)
-    if not states:
-        yield "nothing was ever changed: the change log is empty"
+def _texts(found: Mapping[str, Any], pairs: Pairs, arguments: argparse.Namespace) -> Iterator[str]:
+    if arguments.json:
+        yield from map(json.dumps, pairs)
+        return
+    daemon = found["daemon"]
+    ready = "ready" if daemon["ready"] else "not ready: not every pair was looked at yet"
+    yield f"failover-dns {daemon['version']} as {daemon['writer']}, since {daemon['started']}, {ready}"
+    yield from table(pairs, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
 
-def _restraints(state: _State) -> Iterator[str]:
-    """Say what holds the pair back, and who else moved it."""
-    freeze, latest = state.freeze, state.latest
-    if freeze is not None:
-        until = "it is thawed" if freeze.until_s is None else rfc3339(freeze.until_s)
-        yield f"  FROZEN since {rfc3339(freeze.since_s)} by {freeze.by} until {until}: {freeze.reason}"
-    if latest.held is not None:
-        yield f"  held ({latest.held.reason}) at {latest.held_at}: {tell(latest.held)}"
-    if latest.peer is not None:
-        yield f"  {'' if latest.peer.agrees else 'WARNING: '}{tell(latest.peer)}"
-    if state.penalty is not None:
-        yield f"  penalty {state.penalty:.1f} for its switches"
+def table(pairs: Pairs, *, colour: bool) -> Iterator[str]:
+    """Yield a line for each pair under a heading, and what there is to say of it under that."""
+    rows = [HEAD, *map(_row, pairs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    yield lines[0]
+    for pair, line in zip(pairs, lines[1:], strict=True):
+        yield line
+        yield from (printable(text) for text in _details(pair))
+        for trouble in pair["wrong"]:
+            text = printable(f"  WRONG: {trouble['what']}; {trouble['cure']}".rstrip("; "))
+            yield f"{RED}{text}{PLAIN}" if colour else text
 
 
-def _zone(one: Standing, *, late: bool) -> Iterator[str]:
-    yield f"  zone {one.zone}  {one.online} online: {_said(one)}"
-    if late:
-        yield "    behind: another zone was moved later; the daemon's log says why this one was not"
-    yield from (f"    {text}" for text in (one.what, one.cure) if text and not one.done)
-    for server in one.servers:
-        shown = f"after {server.delay_ms:.0f} ms" if server.delay_ms is not None else f"not: {server.problem}"
-        yield f"    shown by {server.server} {shown}"
+def _row(pair: Mapping[str, Any]) -> tuple[str, ...]:
+    change = pair["last_change"]
+    if pair["decision"] == "none":
+        dns = "not looked at yet"
+    elif pair["decision"] == "hold":
+        dns = "left as it is"
+    else:
+        dns = "as decided" if pair["in_order"] else "NOT as decided"
+    last = "none known" if change is None else f"{change['cause'] or 'unknown'} {change['at']}{_took(change)}"
+    online = pair["online"] or (f"held ({pair['reason']})" if pair["reason"] else "-")
+    return tuple(printable(cell) for cell in (pair["pair"], online, pair["since"] or "-", dns, last))
 
 
-def _said(one: Standing) -> str:
-    match one.verdict:
-        case None:
-            return f"under way since {one.since}, or cut off by a crash"
-        case _ if one.done:
-            return f"done {one.last}"
-        case verdict:
-            return f"{verdict} since {one.since}, tried {one.tries} times, last {one.last}"
+def _took(change: Mapping[str, Any]) -> str:
+    return "" if change["took_ms"] is None else f" ({change['took_ms']:.0f} ms)"
+
+
+def _details(pair: Mapping[str, Any]) -> Iterator[str]:
+    for seen in pair["agents"]:
+        why = f": {seen['reason']}" if seen["reason"] else ""
+        yield f"  {seen['agent']}  {seen['role']}  read {seen['age_s']:.1f} s ago  {seen['source']}{why}"
+    for shown in pair["dns"]:
+        yield f"  zone {shown['zone']}" + (f"  not known: {shown['problem']}" if shown["problem"] else "")
+        yield from (f"    {record}" for record in shown["records"])
+    if pair["frozen"] is not None:
+        yield f"  frozen since {pair['frozen']['since']} until {pair['frozen']['until'] or 'it is thawed'}"
+    if pair["penalty"]:
+        yield f"  penalty {pair['penalty']:.1f} for its switches"
+    if pair["in_flight"]:
+        yield f"  {pair['in_flight']} updates under way"
+
+
+def _wanted(pairs: Pairs, names: Sequence[str]) -> Pairs:
+    known = {pair["pair"]: pair for pair in pairs}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UnknownError(f"no pair is called {unknown[0]}", f"the pairs are: {', '.join(known)}")
+    return [known[name] for name in names] or pairs
+
+
+def _gist(found: Mapping[str, Any]) -> str:
+    """Return what is shown, less what changes with time alone."""
+    agents = [[{**seen, "age_s": None} for seen in pair["agents"]] for pair in found["pairs"]]
+    rest = [{**pair, "agents": None, "looked_s": None, "penalty": None} for pair in found["pairs"]]
+    return json.dumps([found["daemon"]["ready"], agents, rest])

@@ -48,6 +48,7 @@ class Supervised:
         self._clock = clock
         self._found: dict[str, tuple[bool, str]] = {}
         self._status = ""
+        self._reloading = asyncio.Lock()
 
     def __call__(self, walk: Walk, wake: Wake) -> None:  # noqa: ARG002 - whoever is told of walks gets both
         """Take in what a walk found, and tell when that is news."""
@@ -85,15 +86,26 @@ class Supervised:
         while True:
             await asked.wait()
             asked.clear()
+            await self.reload(reload)
+
+    async def reload(self, reload: Reload) -> str | None:
+        """Reload, one at a time; return why the configuration was not taken in."""
+        async with self._reloading:
             self._manager.reloading()
             try:
                 refusal = await reload()
             finally:
                 self._manager.tell("READY=1")
-            if refusal is None:
-                self._log.info("reloaded")
-            else:
-                self._log.error("reload_refused", why=refusal, cure="mend it and reload; nothing has changed")
+        if refusal is None:
+            self._log.info("reloaded")
+        else:
+            self._log.error("reload_refused", why=refusal, cure="mend it and reload; nothing has changed")
+        return refusal
+
+    def looks_after(self, pairs: Iterable[str]) -> None:
+        """Tell of these pairs and no others."""
+        kept = set(pairs)
+        self._found = {pair: found for pair, found in self._found.items() if pair in kept}
 
 
 def status(found: dict[str, tuple[bool, str]]) -> str:

@@ -19,7 +19,8 @@ from failover_dns.core.model import Observation
 from failover_dns.edge import wiring
 from failover_dns.edge.settings.load import load
 from failover_dns.edge.settings.loaded import Loaded
-from failover_dns.edge.walks import decided, decision_document
+from failover_dns.edge.told import decided
+from failover_dns.edge.walked import decision_document
 from failover_dns.edge.words import OK
 from failover_dns.effects import clock
 
@@ -65,7 +66,7 @@ def _print(walk: Walk, *, as_json: bool) -> None:
 
 
 def _lines(walk: Walk) -> Iterator[str]:
-    yield f"{_time()}  pair {walk.pair}: {decided(walk)}"
+    yield f"{_time()}  pair {walk.pair}: {decided(decision_document(walk))}"
     for agent, seen in walk.seen.items():
         yield f"  {agent}  {seen.role}  {_age(seen)}  {seen.source}: {seen.reason}"
 

@@ -7,34 +7,34 @@ import random
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failover_dns.conduct.converge import Convergence
 from failover_dns.conduct.discover import Finder, Mnames, ZoneBook
 from failover_dns.conduct.fencing import Fencing, Insist
 from failover_dns.conduct.propose import Proposer
 from failover_dns.conduct.reconcile import Reconciler
+from failover_dns.conduct.remembered import Remembered
 from failover_dns.conduct.restraint import Restraint
-from failover_dns.conduct.signing import Shared
-from failover_dns.conduct.transaction import LOCK_S, Follow, Transactions
+from failover_dns.conduct.transaction import LOCK_S, Follow, Log, Transactions
 from failover_dns.conduct.zone import Zone
-from failover_dns.core.changelog import Converged
 from failover_dns.core.errors import JournalError
 from failover_dns.core.model import Pair
 from failover_dns.core.recall import NOTHING, recall
 from failover_dns.core.returns import Returns
 from failover_dns.edge import adapters
+from failover_dns.edge.control.hearing import Heard
+from failover_dns.edge.outlets import Outlets, nobody
 from failover_dns.edge.servers import Servers
 from failover_dns.edge.settings.choice import chosen
-from failover_dns.edge.settings.keys import TsigKey
-from failover_dns.edge.settings.loaded import Loaded
+from failover_dns.edge.settings.loaded import Loaded, Signer
 from failover_dns.edge.settings.values import Server
+from failover_dns.edge.signers import Signers
 from failover_dns.effects import clock
 from failover_dns.effects.changelog import ChangeLog, Moved, last_moves, open_intents, recent_switches
 from failover_dns.effects.lane import Lane
 from failover_dns.effects.lock import StateLock
 from failover_dns.effects.orders import OrdersFile
-from failover_dns.wire.keys import tsig_key
 
 __all__ = ["Works", "chosen", "previews", "works", "writer"]
 
@@ -42,12 +42,23 @@ LOCK_NAME = "lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The change log that all changes go into, as those write to it who hear of it too, and the lock for that."""
+
+    log: Log
+    lock: StateLock
+    file: ChangeLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Works:
-    """What a configuration was made into."""
+    """What a configuration was made into; `moves` is what the change log remembered of the pairs."""
 
     proposers: tuple[Proposer, ...]
     reconcilers: tuple[Reconciler, ...]
     transactions: Transactions
+    journal: Journal
+    moves: Mapping[str, Moved]
 
 
 @asynccontextmanager
@@ -60,48 +71,80 @@ async def previews(loaded: Loaded) -> AsyncIterator[tuple[Proposer, ...]]:
     with suppress(JournalError):
         moves = last_moves(loaded.state_dir, {pair.name for pair in loaded.pairs})
     async with AsyncExitStack() as stack:
-        yield await _proposers(loaded, stack, moves, Insist())
+        sources = await stack.enter_async_context(adapters.opened(loaded))
+        zones = await _zones(loaded, Servers(stack), Signers(stack))
+        yield _proposers(loaded, zones, sources, _past(loaded, moves), Insist())
 
 
-async def _proposers(
-    loaded: Loaded, stack: AsyncExitStack, moves: Mapping[str, Moved], insist: Insist
-) -> tuple[Proposer, ...]:
-    zones = await _zones(loaded, Servers(stack))
-    sources = await stack.enter_async_context(adapters.opened(loaded))
+def _past(
+    loaded: Loaded, moves: Mapping[str, Moved], remembered: Mapping[str, Remembered] | None = None
+) -> Mapping[str, Remembered]:
+    """Return what is remembered of each pair, by who walked its path before, or else by the change log."""
+    returns = Returns(limit=loaded.drift.limit, window_s=loaded.drift.window_s)
 
-    def proposer(pair: Pair) -> Proposer:
-        moved = moves.get(pair.name)
+    def logged(moved: Moved | None) -> Remembered:
         last = recall(moved.intent.claims, moved.intent.fence, now=clock.now()) if moved else NOTHING
-        return Proposer(
+        online = moved.online if moved else None
+        return Remembered(
+            memory=last.memory, known=last.known, last_online=online, flaps=None, returns=returns
+        )
+
+    def handed_on(past: Remembered) -> Remembered:
+        return replace(past, returns=replace(returns, repaired=past.returns.repaired))
+
+    walked = remembered or {}
+    return {
+        pair.name: handed_on(walked[pair.name]) if pair.name in walked else logged(moves.get(pair.name))
+        for pair in loaded.pairs
+    }
+
+
+def _proposers(
+    loaded: Loaded, zones: ZoneBook, sources: adapters.Sources, past: Mapping[str, Remembered], insist: Insist
+) -> tuple[Proposer, ...]:
+    def fencing(pair: Pair) -> Fencing | None:
+        known = past[pair.name].known
+        return Fencing(pair, loaded.writer, known=known, insist=insist) if pair.fence else None
+
+    return tuple(
+        Proposer(
             pair,
             sources(pair.name),
             zones,
             clock=clock.now,
             max_changes=loaded.max_changes,
-            fencing=Fencing(pair, loaded.writer, known=last.known, insist=insist) if pair.fence else None,
-            memory=last.memory,
+            fencing=fencing(pair),
+            memory=past[pair.name].memory,
         )
-
-    return tuple(proposer(pair) for pair in loaded.pairs)
+        for pair in loaded.pairs
+    )
 
 
 @asynccontextmanager
 async def works(
     loaded: Loaded,
     *,
-    converged: Callable[[Converged], None] | None = None,
+    outlets: Outlets | None = None,
     insist: Insist | None = None,
+    sources: adapters.Sources | None = None,
+    remembered: Mapping[str, Remembered] | None = None,
 ) -> AsyncIterator[Works]:
-    """Open everything that it takes to change DNS; `converged` is told when a zone's servers show a change.
+    """Open everything that it takes to change DNS.
 
-    Without `converged` nobody waits for them. Raises JournalError if the change log cannot be opened,
-    LockBusyError if another process keeps the lock.
+    `sources` are those that are attended to already, and `remembered` is what another configuration's pairs of these
+    names leave behind. Raises JournalError if the change log cannot be opened, LockBusyError if another process keeps
+    the lock.
     """
+    outlets = outlets or Outlets()
     async with AsyncExitStack() as stack:
-        transactions = await _transactions(loaded, stack, converged)
+        transactions, journal = await _transactions(loaded, stack, outlets)
         moves = last_moves(loaded.state_dir, {pair.name for pair in loaded.pairs})
-        proposers = await _proposers(loaded, stack, moves, insist or Insist())
-        restraints = _restraints(loaded, moves)
+        if sources is None:
+            sources = await stack.enter_async_context(adapters.opened(loaded))
+        zones = await _zones(loaded, Servers(stack), Signers(stack, tell=outlets.unrenewed))
+        past = _past(loaded, moves, remembered)
+        proposers = _proposers(loaded, zones, sources, past, insist or Insist())
+        restraints = _restraints(loaded, past)
         yield Works(
             proposers=proposers,
             reconcilers=tuple(
@@ -110,17 +153,19 @@ async def works(
                     transactions,
                     clock=clock.now,
                     rng=random.Random(),  # noqa: S311 - spreads timers, guards no secret
-                    last_online=moves[name].online if (name := proposer.pair.name) in moves else None,
-                    returns=Returns(limit=loaded.drift.limit, window_s=loaded.drift.window_s),
+                    last_online=past[proposer.pair.name].last_online,
+                    returns=past[proposer.pair.name].returns,
                     restraint=restraints(proposer.pair.name),
                 )
                 for proposer in proposers
             ),
             transactions=transactions,
+            journal=journal,
+            moves=moves,
         )
 
 
-def _restraints(loaded: Loaded, moves: Mapping[str, Moved]) -> Callable[[str], Restraint]:
+def _restraints(loaded: Loaded, past: Mapping[str, Remembered]) -> Callable[[str], Restraint]:
     """Return who makes a pair's restraint, with the switches that the change log remembers."""
     orders = OrdersFile(loaded.state_dir)
     now = clock.now()
@@ -134,56 +179,59 @@ def _restraints(loaded: Loaded, moves: Mapping[str, Moved]) -> Callable[[str], R
             clock=clock.now,
             damping=loaded.damping,
             switches=switches.get(pair, ()),
-            published=moves[pair].online if pair in moves else None,
+            flaps=past[pair].flaps,
+            published=past[pair].last_online,
             orders=orders.read,
         )
 
     return restraint
 
 
-async def _zones(loaded: Loaded, servers: Servers) -> ZoneBook:
+async def _zones(loaded: Loaded, servers: Servers, signers: Signers) -> ZoneBook:
     discovery = loaded.discovery
     finder = mnames = None
     if discovery is not None or not all(zone.primaries for zone in loaded.zones):
         finder = Finder(await servers.resolvers(loaded), clock=clock.now)
         mnames = Mnames(finder, servers.connect)
 
-    def opened(name: str, key: TsigKey, primaries: Iterable[Server] = ()) -> Zone:
+    def opened(name: str, signer: Signer, primaries: Iterable[Server] = ()) -> Zone:
         return Zone(
             name,
             [servers.connect(str(server.host), server.port) for server in primaries],
-            Shared(tsig_key(key.name, key.secret.get_secret_value(), key.algorithm)),
+            signers.of(signer),
             deadline_s=loaded.timings.deadline_s,
             locator=mnames,
         )
 
-    configured = {zone.name: opened(zone.name, zone.key, zone.primaries) for zone in loaded.zones}
+    configured = {zone.name: opened(zone.name, zone.signer, zone.primaries) for zone in loaded.zones}
     if discovery is None:
         return ZoneBook(configured)
     return ZoneBook(configured, finder, lambda name: opened(name, discovery))
 
 
 async def _transactions(
-    loaded: Loaded, stack: AsyncExitStack, converged: Callable[[Converged], None] | None
-) -> Transactions:
+    loaded: Loaded, stack: AsyncExitStack, outlets: Outlets
+) -> tuple[Transactions, Journal]:
     lane = Lane("change log")
     stack.callback(lane.close)
     lock = StateLock(loaded.state_dir / LOCK_NAME)
     async with lock.held(deadline_s=LOCK_S):
-        log = await stack.enter_async_context(ChangeLog(loaded.state_dir, clock=clock.now, run=lane.run))
+        file = await stack.enter_async_context(ChangeLog(loaded.state_dir, clock=clock.now, run=lane.run))
         waiting = open_intents(loaded.state_dir)
-    following = _Following(loaded, Servers(stack)) if converged else None
+    following = _Following(loaded, Servers(stack)) if outlets.converged else None
+    log = Heard(file, *outlets.written) if outlets.written else file
+    journal = Journal(log=log, lock=lock, file=file)
     transactions = Transactions(
-        log,
+        journal.log,
         lock,
         clock=clock.now,
         writer=writer(),
         open_intents=waiting,
         follow=following,
-        tell=converged or (lambda _: None),
+        tell=outlets.converged or nobody,
     )
     stack.push_async_callback(transactions.close)
-    return transactions
+    return transactions, journal
 
 
 class _Following:

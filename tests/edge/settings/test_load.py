@@ -8,6 +8,7 @@ import pytest
 from failover_dns.core.model import Agent, BothOnline, Layout, Pair, Role
 from failover_dns.core.roles import WORDS, Format
 from failover_dns.core.sources import FileSource
+from failover_dns.edge.settings.keys import TsigKey
 from failover_dns.edge.settings.load import ConfigurationError, load, locate, read_tables
 from failover_dns.edge.settings.loaded import Loaded, Log, Timings
 from failover_dns.edge.settings.problems import Loc
@@ -76,6 +77,13 @@ def read(found: dict[str, Any], **environ: str) -> Loaded:
     return read_tables(found, environ, path=PATH, platform="linux")
 
 
+def key_of(loaded: Loaded) -> TsigKey:
+    """Return the key of the first zone."""
+    signer = loaded.zones[0].signer
+    assert isinstance(signer, TsigKey)
+    return signer
+
+
 def what(loaded: Loaded, pair: str = "dma") -> What:
     """Return the first source of the pair's first agent, or of the pair."""
     return loaded.sources[pair][0].sources[0].what
@@ -134,9 +142,10 @@ def test_what_is_right_becomes_the_core_s_own_model(tmp_path: Path) -> None:
         Server(host=IPv6Address("2001:db8::54")),
         Server(host=IPv4Address("192.0.2.1")),
     )
-    assert loaded.zones[0].key.name == "failover-key."
-    assert loaded.zones[0].key.algorithm == "hmac-sha256"
-    assert loaded.zones[0].key.secret.get_secret_value() == b"secret-of-enough-bytes"
+    key = key_of(loaded)
+    assert key.name == "failover-key."
+    assert key.algorithm == "hmac-sha256"
+    assert key.secret.get_secret_value() == b"secret-of-enough-bytes"
     assert loaded.pairs[0] == Pair(
         name="dma",
         agents=(
@@ -218,7 +227,7 @@ def test_names_become_lower_case_a_labels(tmp_path: Path) -> None:
 def test_a_key_is_one_whether_or_not_its_name_ends_with_a_dot(tmp_path: Path) -> None:
     found = tables(tmp_path)
     found["keys"] = {"Failover-Key.": found["keys"]["failover-key"]}
-    assert read(found).zones[0].key.name == "failover-key."
+    assert read(found).zones[0].signer.name == "failover-key."
 
 
 def test_no_text_of_a_configuration_shows_its_secrets(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from failover_dns.edge.settings.keyfile import Algorithm, read_secret
 from failover_dns.edge.settings.problems import WrongError
-from tests.edge.settings.test_load import GONE, SECRET, problems, put, read, secret_file, tables
+from tests.edge.settings.test_load import GONE, SECRET, key_of, problems, put, read, secret_file, tables
 
 OCTETS = b"secret-of-enough-bytes"
 PRINTED = f'key "failover-key" {{\n\talgorithm hmac-sha384;\n\tsecret "{SECRET}";\n}};\n'
@@ -112,15 +112,15 @@ def test_a_pipe_or_a_directory_is_refused_and_never_waited_for(tmp_path: Path) -
             read_secret(path, {}, platform="linux")
 
 
-def key_of(folder: Path, content: str, **key: Any) -> dict[str, Any]:
+def with_key(folder: Path, content: str, **key: Any) -> dict[str, Any]:
     found = tables(folder)
     found["keys"]["failover-key"] = {"secret_file": secret_file(folder, content, name="printed.key"), **key}
     return found
 
 
 def test_a_key_file_s_algorithm_need_not_be_repeated(tmp_path: Path) -> None:
-    assert read(key_of(tmp_path, PRINTED)).zones[0].key.algorithm == "hmac-sha384"
-    assert read(key_of(tmp_path, PRINTED, algorithm="hmac-sha384")).zones[0].key.algorithm == "hmac-sha384"
+    assert key_of(read(with_key(tmp_path, PRINTED))).algorithm == "hmac-sha384"
+    assert key_of(read(with_key(tmp_path, PRINTED, algorithm="hmac-sha384"))).algorithm == "hmac-sha384"
 
 
 def test_a_bare_secret_needs_the_algorithm_in_the_configuration(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_bare_secret_needs_the_algorithm_in_the_configuration(tmp_path: Path) 
 
 def test_a_key_file_of_another_algorithm_or_name_is_refused(tmp_path: Path) -> None:
     content = PRINTED.replace("failover-key", "other.key")
-    said = problems(key_of(tmp_path, content, algorithm="hmac-sha256"))
+    said = problems(with_key(tmp_path, content, algorithm="hmac-sha256"))
     assert len(said) == 2
     assert (
         '.algorithm: "hmac-sha256" is not what the key file says, which is "hmac-sha384"; remove it'
@@ -143,7 +143,7 @@ def test_a_key_file_of_another_algorithm_or_name_is_refused(tmp_path: Path) -> N
 
 
 def test_a_key_file_with_a_name_that_dns_does_not_allow_is_refused(tmp_path: Path) -> None:
-    (problem,) = problems(key_of(tmp_path, PRINTED.replace("failover-key", "a key")))
+    (problem,) = problems(with_key(tmp_path, PRINTED.replace("failover-key", "a key")))
     assert "keys.failover-key.secret_file: " in problem
 
 

@@ -11,6 +11,7 @@ from itertools import combinations
 
 from failover_dns.core.model import Layout, reverse_name, zone_of
 from failover_dns.edge.settings import draft as drafts
+from failover_dns.edge.settings.accounts import check_signing
 from failover_dns.edge.settings.draft import PairDraft, Placed, SettingsDraft, ZoneDraft
 from failover_dns.edge.settings.pairchecks import check_pair, twice
 from failover_dns.edge.settings.problems import Finding, Loc, WrongError, key_text, shown
@@ -21,12 +22,14 @@ from failover_dns.edge.settings.values import classless_pointer, key_name
 def check(draft: SettingsDraft, platform: str) -> Iterator[Finding]:
     """Return what is wrong between the keys of `draft`."""
     yield from _keys(draft)
+    yield from check_signing(draft, platform)
     yield from _zones(draft)
     yield from _names(draft)
     yield from _virtual_ips(draft)
     yield from check_read_once(draft, platform)
     yield from _outside_zones(draft)
     yield from _damping(draft)
+    yield from _control(draft)
     for at, pair in drafts.pairs(draft):
         yield from check_pair(at, pair)
         yield from check_sources(at, pair)
@@ -135,6 +138,29 @@ def _damping(draft: SettingsDraft) -> Iterator[Finding]:
             what=f"{reuse:g} is not 1 less than limit, which is {limit:g}",
             cure=f"give at most {limit - 1:g}, or raise limit: else the switch that ends a hold begins another",
         )
+
+
+def _control(draft: SettingsDraft) -> Iterator[Finding]:
+    """Require TLS where others than this host can reach the control channel."""
+    control = draft.control
+    if control is None or not control.enabled or control.listen is None:
+        return
+    host = control.listen[0]
+    for key, other in (("tls_certificate", "tls_key"), ("tls_key", "tls_certificate")):
+        if control.has(key):
+            continue
+        if control.has(other):
+            yield Finding(
+                at=("control", key),
+                what=f"is missing, and {other} is there",
+                cure="give both: TLS needs the certificate and its key",
+            )
+        elif not host.is_loopback:
+            yield Finding(
+                at=("control", key),
+                what=f"is missing, and {host} is not loopback",
+                cure='give tls_certificate and tls_key, or listen at "127.0.0.1:0"',
+            )
 
 
 def _parsed(zone: ZoneDraft) -> bool:

@@ -6,7 +6,7 @@ What could not be parsed is None here, at its place, and is reported from `schem
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -47,18 +47,32 @@ class KeyDraft(Draft):
     secret_file: Maybe[fields.Path] = None
 
 
+class AccountDraft(Draft):
+    """An account under `[accounts]`."""
+
+    principal: Maybe[fields.Principal] = None
+    keytab: Maybe[fields.Path] = None
+    ccache: Maybe[fields.Path] = None
+    password_file: Maybe[fields.Path] = None
+    flags: Maybe[list[fields.Flag]] = None
+
+
 class ZoneDraft(Draft):
     """A zone."""
 
     name: Maybe[fields.Name] = None
+    auth: Maybe[fields.Auth] = "tsig"
     key: Maybe[fields.KeyName] = None
+    account: Maybe[str] = None
     reverse_of: Maybe[fields.Classless] = None
 
 
 class DiscoveryDraft(Draft):
     """How zones are found."""
 
+    auth: Maybe[fields.Auth] = "tsig"
     key: Maybe[fields.KeyName] = None
+    account: Maybe[str] = None
 
 
 class DampingDraft(Draft):
@@ -66,6 +80,15 @@ class DampingDraft(Draft):
 
     limit: Maybe[fields.Limit] = 5.0
     reuse: Maybe[fields.Reuse] = 2.0
+
+
+class ControlDraft(Draft):
+    """The control channel."""
+
+    enabled: Maybe[bool] = True
+    listen: Maybe[fields.Local] = (IPv4Address("127.0.0.1"), 0)
+    tls_certificate: Maybe[fields.Path] = None
+    tls_key: Maybe[fields.Path] = None
 
 
 class SourceDraft(Draft):
@@ -114,6 +137,7 @@ class PairDraft(Draft):
     virtual_ips: Maybe[list[Maybe[fields.Host]]] = []
     published_as: Maybe[fields.Name] = None
     keep_physical: Maybe[bool] = False
+    fence: Maybe[bool] = True
     agents: Maybe[list[Maybe[AgentDraft]]] = []
     sources: Maybe[list[Maybe[SourceDraft]]] = []
 
@@ -122,10 +146,12 @@ class SettingsDraft(Draft):
     """The whole configuration."""
 
     keys: Maybe[dict[str, Maybe[KeyDraft]]] = {}
+    accounts: Maybe[dict[str, Maybe[AccountDraft]]] = {}
     zones: Maybe[list[Maybe[ZoneDraft]]] = []
     pairs: Maybe[list[Maybe[PairDraft]]] = []
     discovery: Maybe[DiscoveryDraft] = None
     damping: Maybe[DampingDraft] = DampingDraft()
+    control: Maybe[ControlDraft] = ControlDraft()
 
 
 Placed = Iterator[tuple[Loc, T]]

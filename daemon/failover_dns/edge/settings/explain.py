@@ -90,8 +90,9 @@ def _explain_tag(at: Loc, node: Node, detail: ErrorDetails) -> Finding:
 
 
 def _say(at: Loc, node: Node, detail: ErrorDetails) -> tuple[str, str]:
-    # What stands under [keys] may be a secret in the wrong place.
-    given = "what it says" if at[:1] == ("keys",) else shown(detail["input"])
+    # What stands under [keys], [accounts] and header_files may be a secret in the wrong place.
+    hidden = at[:1] in {("keys",), ("accounts",)} or "header_files" in at
+    given = "what it says" if hidden else shown(detail["input"])
     cause = detail.get("ctx", {}).get("error")
     match detail["type"]:
         case "value_error" if isinstance(cause, WrongError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from failover_dns.core import kerberos
 from failover_dns.core.health import PRESETS
 from failover_dns.core.model import Address, Role
 from failover_dns.edge.settings import sourcevalues, values
@@ -33,6 +34,11 @@ Name = Annotated[
     str, AfterValidator(values.absolute_name), WithJsonSchema({"type": "string", "pattern": "\\.$"})
 ]
 KeyName = Annotated[str, AfterValidator(values.key_name)]
+Auth = Literal["tsig", "gss"]
+Flag = Annotated[kerberos.Flag, Field(strict=False)]
+Principal = Annotated[
+    str, AfterValidator(values.principal), WithJsonSchema({"type": "string", "pattern": "^[^@]+@[^@]+$"})
+]
 PairName = Annotated[
     str,
     AfterValidator(values.pair_name),
@@ -53,6 +59,8 @@ Host = Annotated[
 Server = Annotated[values.Server, PlainValidator(values.server), TEXT]
 Resolver = Annotated[values.Server, PlainValidator(values.resolver), TEXT]
 Listen = Annotated[tuple[Address, int], PlainValidator(values.listen), TEXT]
+Local = Annotated[tuple[Address, int], PlainValidator(values.local), TEXT]
+HostName = Annotated[str, AfterValidator(values.host_name)]
 Sender = Annotated[Address | IPv4Network | IPv6Network, PlainValidator(values.sender), TEXT]
 Classless = Annotated[IPv4Network, PlainValidator(values.classless), TEXT]
 Path = Annotated[str, AfterValidator(_absolute_path)]

@@ -8,33 +8,28 @@ from __future__ import annotations
 import sys
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from failover_dns.core.roles import decode
+from failover_dns.edge.settings.accounts import read_accounts
 from failover_dns.edge.settings.checks import check
 from failover_dns.edge.settings.draft import SettingsDraft
-from failover_dns.edge.settings.environment import CONFIG, Origin, overlay
+from failover_dns.edge.settings.environment import Origin, overlay
 from failover_dns.edge.settings.explain import explain
 from failover_dns.edge.settings.headers import read_headers
 from failover_dns.edge.settings.keys import read_keys
-from failover_dns.edge.settings.loaded import Loaded, build
+from failover_dns.edge.settings.loaded import Loaded, Secrets, build
+from failover_dns.edge.settings.places import CONFIG, locate, usual_state_dir
 from failover_dns.edge.settings.problems import ConfigurationError, Problem
 from failover_dns.edge.settings.schema import Settings, json_schema
 
 __all__ = ["ConfigurationError", "Loaded", "load", "locate", "read_tables"]
 
-FILE_NAME = "failover-dns.toml"
 MAX_BYTES = 1024 * 1024
 """Some thousands of pairs; what is larger is not a configuration."""
-
-
-def locate(path: Path | None, environ: Mapping[str, str], *, platform: str = sys.platform) -> Path:
-    """Return where the file is: `path` (from --config), else the variable's, else the usual place."""
-    named = environ.get(CONFIG)
-    return path or Path(named or str(_usual_dir(environ, platform) / FILE_NAME))
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, platform: str = sys.platform) -> Loaded:
@@ -54,8 +49,9 @@ def read_tables(
     context = {"platform": platform}
     draft = SettingsDraft.model_validate(raw, context=context)
     keys, findings = read_keys(draft, environ, platform=platform)
+    accounts, unusable = read_accounts(draft, environ, platform=platform)
     headers, more = read_headers(draft, environ, platform=platform)
-    findings += [*more, *check(draft, platform)]
+    findings += [*unusable, *more, *check(draft, platform)]
     settings = None
     try:
         settings = Settings.model_validate(raw, context=context)
@@ -65,24 +61,8 @@ def read_tables(
     problems += sorted(map(origin.problem, findings), key=lambda problem: problem.key)
     if settings is None or problems:
         raise ConfigurationError(problems)
-    return build(settings, keys, headers, path=path, state_dir=Path(str(_state_dir(environ, platform))))
-
-
-def _usual_dir(environ: Mapping[str, str], platform: str) -> PurePath:
-    if platform == "win32":
-        return _program_data(environ) / "failover-dns"
-    return PurePosixPath("/etc/failover-dns")
-
-
-def _state_dir(environ: Mapping[str, str], platform: str) -> PurePath:
-    if platform == "win32":
-        return _program_data(environ) / "failover-dns" / "state"
-    return PurePosixPath("/var/lib/failover-dns")
-
-
-def _program_data(environ: Mapping[str, str]) -> PurePath:
-    # A copy of os.environ has its names in capitals on Windows.
-    return PureWindowsPath(environ.get("ProgramData") or environ.get("PROGRAMDATA") or r"C:\ProgramData")
+    secrets = Secrets(keys=keys, accounts=accounts, headers=headers)
+    return build(settings, secrets, path=path, state_dir=usual_state_dir(environ, platform))
 
 
 def _read(place: Path) -> bytes:

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from failover_dns.core.damping import Damping
 from failover_dns.core.model import Address, Agent, Pair
+from failover_dns.edge.settings.accounts import OWN, Account
 from failover_dns.edge.settings.headers import Headers
 from failover_dns.edge.settings.keys import TsigKey
 from failover_dns.edge.settings.reads import Reads, reads
 from failover_dns.edge.settings.schema import (
     AgentTable,
+    ControlTable,
     DampingTable,
+    DiscoveryTable,
     NotifyTable,
     PairTable,
     Settings,
@@ -23,10 +26,12 @@ from failover_dns.edge.settings.schema import (
 )
 from failover_dns.edge.settings.values import Server, classless_pointer, host_writer
 
+Signer = TsigKey | Account
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Zone:
-    """A zone, the servers that take its updates in the order to ask them, and the key to sign with.
+    """A zone, the servers that take its updates in the order to ask them, and who signs for it.
 
     No `primaries`: the zone's SOA says which one it is. `secondaries` must show a change besides the servers
     of the zone's NS set, which are asked if `watch_ns`.
@@ -34,7 +39,7 @@ class Zone:
 
     name: str
     primaries: tuple[Server, ...]
-    key: TsigKey
+    signer: Signer
     secondaries: tuple[Server, ...] = ()
     watch_ns: bool = True
 
@@ -74,11 +79,20 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Where the control channel listens, the names that it goes by, and its certificate and key for TLS."""
+
+    listen: tuple[Address, int]
+    names: tuple[str, ...] = ()
+    tls: tuple[Path, Path] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A whole configuration; `sources` are by the pair's name.
 
-    `discovery` is the key for zones that are not among `zones`, None if names must lie in one of those;
-    `resolvers` are none for the system's own; `damping` is None if it is turned off.
+    `discovery` signs for zones that are not among `zones`, None if names must lie in one of those;
+    `resolvers` are none for the system's own; `damping` and `control` are None if they are turned off.
     """
 
     path: Path
@@ -93,14 +107,22 @@ class Loaded:
     pairs: tuple[Pair, ...]
     sources: Mapping[str, tuple[Reads, ...]]
     notify: Notify | None = None
-    discovery: TsigKey | None = None
+    control: Control | None = None
+    discovery: Signer | None = None
     resolvers: tuple[Server, ...] = ()
 
 
-def build(
-    settings: Settings, keys: Mapping[str, TsigKey], headers: Headers, *, path: Path, state_dir: Path
-) -> Loaded:
-    """Return the configuration; `settings` have passed the checks and `keys` hold every zone's key."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What was read from files with secrets: keys by canonical name, accounts by name, headers by place."""
+
+    keys: Mapping[str, TsigKey]
+    accounts: Mapping[str, Account]
+    headers: Headers
+
+
+def build(settings: Settings, secrets: Secrets, *, path: Path, state_dir: Path) -> Loaded:
+    """Return the configuration; `settings` have passed the checks and `secrets` hold all that they name."""
     classless = {zone.reverse_of: zone.name for zone in settings.zones if zone.reverse_of is not None}
     return Loaded(
         path=path,
@@ -116,15 +138,26 @@ def build(
         drift=Drift(limit=settings.drift_limit, window_s=settings.drift_window_s),
         damping=_damping(settings.damping),
         log=Log(level=settings.log.level, format=settings.log.format),
-        zones=tuple(_zone(zone, keys) for zone in settings.zones),
+        zones=tuple(_zone(zone, secrets) for zone in settings.zones),
         pairs=tuple(_pair(table, classless) for table in settings.pairs),
         sources={
-            table.name: reads(("pairs", index), table, headers) for index, table in enumerate(settings.pairs)
+            table.name: reads(("pairs", index), table, secrets.headers)
+            for index, table in enumerate(settings.pairs)
         },
+        control=_control(settings.control),
         notify=_notify(settings.notify) if settings.notify is not None else None,
-        discovery=keys[settings.discovery.key] if settings.discovery is not None else None,
+        discovery=_signer(settings.discovery, secrets) if settings.discovery is not None else None,
         resolvers=tuple(settings.resolvers),
     )
+
+
+def _control(table: ControlTable) -> Control | None:
+    if not table.enabled:
+        return None
+    tls = None
+    if table.tls_certificate is not None and table.tls_key is not None:
+        tls = (Path(table.tls_certificate), Path(table.tls_key))
+    return Control(listen=table.listen, names=tuple(table.names), tls=tls)
 
 
 def _damping(table: DampingTable) -> Damping | None:
@@ -138,14 +171,20 @@ def _damping(table: DampingTable) -> Damping | None:
     )
 
 
-def _zone(table: ZoneTable, keys: Mapping[str, TsigKey]) -> Zone:
+def _zone(table: ZoneTable, secrets: Secrets) -> Zone:
     return Zone(
         name=table.name,
         primaries=tuple(table.primaries or ()),
-        key=keys[table.key],
+        signer=_signer(table, secrets),
         secondaries=tuple(table.secondaries),
         watch_ns=table.watch_ns,
     )
+
+
+def _signer(table: ZoneTable | DiscoveryTable, secrets: Secrets) -> Signer:
+    if table.key is not None:
+        return secrets.keys[table.key]
+    return OWN if table.account is None else secrets.accounts[table.account]
 
 
 def _pair(table: PairTable, classless: Mapping[IPv4Network, str]) -> Pair:

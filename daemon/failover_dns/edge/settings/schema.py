@@ -13,16 +13,23 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from failover_dns.core.combine import How
+from failover_dns.core.kerberos import FLAGS
 from failover_dns.core.model import BothOnline, Layout
+from failover_dns.edge.settings import values
 from failover_dns.edge.settings.fields import (
+    Auth,
     Classless,
+    Flag,
     Host,
+    HostName,
     KeyName,
     Limit,
     Listen,
+    Local,
     Name,
     PairName,
     Path,
+    Principal,
     Resolver,
     Reuse,
     Sender,
@@ -32,6 +39,11 @@ from failover_dns.edge.settings.fields import (
 )
 from failover_dns.edge.settings.keyfile import Algorithm
 from failover_dns.edge.settings.sources import AgentSource, PairSource
+
+AUTH = "`tsig` with a shared key, or `gss` with a Kerberos account (Active Directory)."
+
+LOCAL = "127.0.0.1:0"
+"""Where the control channel listens by default: loopback, any free port."""
 
 
 class LogTable(Table):
@@ -44,6 +56,37 @@ class LogTable(Table):
         default="auto",
         description="`json`: one object a line, for collectors; `console`: for people; `auto`: entries with "
         "fields where systemd's journal listens, else `json`.",
+    )
+
+
+class ControlTable(Table):
+    """The control channel: a local HTTP API for the commands, for Prometheus and for scripts."""
+
+    enabled: bool = Field(default=True, description="Whether there is one.")
+    listen: Local = Field(
+        default_factory=lambda: values.local(LOCAL),
+        json_schema_extra={"default": LOCAL},
+        description="The address of this host to listen at, with `:port`; port 0 is any that is free, which the "
+        "commands find by themselves. Give a fixed one for Prometheus. Anything but loopback needs TLS, and then "
+        "the token is asked for reading too.",
+        examples=["127.0.0.1:9153"],
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="A file with the certificate in PEM, its issuers after it.",
+        examples=["/etc/failover-dns/control.crt"],
+    )
+    tls_key: Path | None = Field(
+        default=None,
+        description="A file with the certificate's key in PEM, without a password.",
+        examples=["/etc/failover-dns/control.key"],
+    )
+    names: list[HostName] = Field(
+        default=[],
+        max_length=64,
+        description="What clients may call this host besides `localhost` and addresses; whoever asks by another "
+        "name is refused.",
+        examples=[["ops-1.example.test"]],
     )
 
 
@@ -80,6 +123,42 @@ class KeyTable(Table):
     )
 
 
+class AccountTable(Table):
+    """A Kerberos account that signs updates (GSS-TSIG, RFC 3645), by a name of your own.
+
+    On Linux it has one of `keytab`, `ccache` and `password_file`; on Windows none of them, and the account that
+    the service runs as signs.
+    """
+
+    principal: Principal | None = Field(
+        default=None,
+        description="The account with its realm. Left out: the first of the keytab or the cache.",
+        examples=["failover@EXAMPLE.TEST"],
+    )
+    keytab: Path | None = Field(
+        default=None,
+        description="A keytab with the account's keys; readable by its owner only.",
+        examples=["/etc/failover-dns/failover.keytab"],
+    )
+    ccache: Path | None = Field(
+        default=None,
+        description="A file with tickets that something else renews, such as k5start.",
+        examples=["/run/failover-dns/tickets"],
+    )
+    password_file: Path | None = Field(
+        default=None,
+        description="A file with the account's password in its only line; readable by its owner only. Needs "
+        "`principal`.",
+        examples=["/etc/failover-dns/failover.password"],
+    )
+    flags: list[Flag] = Field(
+        default=list(FLAGS),
+        description="What a security context is asked for: `mutual`, `integrity`, `replay`; by default the first "
+        "two, as `nsupdate` does. `sequence` is not to be had: messages go over several connections at once.",
+        examples=[["mutual", "integrity"]],
+    )
+
+
 class ZoneTable(Table):
     """A zone that updates are sent to."""
 
@@ -92,9 +171,14 @@ class ZoneTable(Table):
         "zone's SOA record says which one it is.",
         examples=[["10.0.0.53", "[2001:db8::53]:53"]],
     )
-    key: KeyName = Field(
+    auth: Auth = Field(default="tsig", description=AUTH)
+    key: KeyName | None = Field(
+        default=None,
         description="The TSIG key under `[keys]` that signs updates and reads; none is ever sent unsigned.",
         examples=["failover-key"],
+    )
+    account: str | None = Field(
+        default=None, description='The account under `[accounts]`, for `auth = "gss"`.', examples=["dns"]
     )
     reverse_of: Classless | None = Field(
         default=None,
@@ -133,9 +217,14 @@ class NotifyTable(Table):
 class DiscoveryTable(Table):
     """Finding the zones of names that lie in none of the configured ones, by SOA and label by label."""
 
-    key: KeyName = Field(
+    auth: Auth = Field(default="tsig", description=AUTH)
+    key: KeyName | None = Field(
+        default=None,
         description="The TSIG key under `[keys]` that signs updates and reads of such zones.",
         examples=["failover-key"],
+    )
+    account: str | None = Field(
+        default=None, description='The account under `[accounts]`, for `auth = "gss"`.', examples=["dns"]
     )
 
 
@@ -281,7 +370,14 @@ class Settings(Table):
     damping: DampingTable = Field(
         default=DampingTable(), description="When a pair that switches too often is held, and for how long."
     )
+    control: ControlTable = Field(
+        default_factory=ControlTable, description="The local HTTP API: where it listens, and who may ask."
+    )
     keys: dict[KeyName, KeyTable] = Field(default={}, description="TSIG keys by name.")
+    accounts: dict[str, AccountTable] = Field(
+        default={},
+        description="Kerberos accounts by names of your own, see [Active Directory](active-directory.md).",
+    )
     notify: NotifyTable | None = Field(
         default=None, description="Where DNS NOTIFY is listened for; without it, nowhere."
     )

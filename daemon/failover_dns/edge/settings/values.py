@@ -35,6 +35,7 @@ _SERVER = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>
 _NAME_CURE = 'a name has labels of letters, digits, - and _, such as "dma-main.example.test."'
 _ADDRESS_CURE = 'write an IPv4 or IPv6 address, such as "10.10.10.5" or "2001:db8::5"'
 _SERVER_CURE = 'write an address or a host name and a port, such as "10.0.0.53:53" or "[2001:db8::53]:53"'
+_LOCAL_CURE = 'write an address and a port, such as "127.0.0.1:9153"; port 0 is any that is free'
 _PLACE_CURE = 'write an address and a port, such as "10.0.0.53:53" or "[2001:db8::53]:53"'
 
 
@@ -60,6 +61,17 @@ def absolute_name(text: str) -> str:
 def key_name(text: str) -> str:
     """Return the canonical name of a TSIG key, which may be written without the last dot."""
     return _canonical(text if text.endswith(".") else text + ".")
+
+
+def principal(text: str) -> str:
+    """Return a Kerberos principal with its realm."""
+    name, _, realm = text.partition("@")
+    if not name or not realm or "@" in realm or not text.isprintable() or " " in text:
+        raise WrongError(
+            f"{shown(text)} is not a principal with its realm",
+            'write it as the KDC knows it, the realm in capitals, such as "failover@EXAMPLE.TEST"',
+        )
+    return text
 
 
 def pair_name(text: str) -> str:
@@ -123,6 +135,25 @@ def listen(value: object) -> tuple[Address, int]:
     if found is None or host is None or host.is_multicast:
         raise WrongError(f"{shown(value)} is not an address to listen at", _PLACE_CURE)
     return host, _port(value, found)
+
+
+def local(value: object) -> tuple[Address, int]:
+    """Return where the control channel listens; no port, or port 0, is any that is free."""
+    found = _SERVER.fullmatch(value) if isinstance(value, str) else None
+    host = _parsed(found["v6"] or found["host"]) if found is not None else None
+    if found is None or host is None or host.is_multicast:
+        raise WrongError(f"{shown(value)} is not an address to listen at", _LOCAL_CURE)
+    if (found["port"] or "0") == "0":
+        return host, 0
+    return host, _port(value, found)
+
+
+def host_name(text: str) -> str:
+    """Return the name of a host as clients call it, without its last dot."""
+    found = _host(text)
+    if not isinstance(found, str):
+        raise WrongError(f"{shown(text)} is an address", "remove it: addresses need no name here")
+    return found.removesuffix(".")
 
 
 def sender(value: object) -> Address | IPv4Network | IPv6Network:

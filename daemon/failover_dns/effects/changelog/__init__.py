@@ -16,6 +16,7 @@ from failover_dns.effects.changelog.readers import (
     follow,
     last_moves,
     open_intents,
+    read_backwards,
     read_lines,
     recent_switches,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "follow",
     "last_moves",
     "open_intents",
+    "read_backwards",
     "read_lines",
     "recent_switches",
 ]

@@ -69,6 +69,11 @@ class ChangeLog:
         with suppress(JournalError):
             await self._run(self._file.close)
 
+    @property
+    def waiting(self) -> int:
+        """How many appends wait for the disk."""
+        return len(self._waiting)
+
     async def append(self, *entries: Entry) -> tuple[int, ...]:
         """Return the sequence numbers once the entries are on the disk; JournalError if they cannot be.
 

@@ -50,6 +50,12 @@ def read_lines(directory: Path) -> Iterator[bytes]:
         yield from _Reader(directory).lines()
 
 
+def read_backwards(directory: Path) -> Iterator[bytes]:
+    """Yield every line, newest first and without its newline; one that is half written, too, is not empty."""
+    with _readable(directory):
+        yield from filter(None, _backwards(directory))
+
+
 def follow(directory: Path, *, wait: Callable[[], object] = lambda: time.sleep(POLL_S)) -> Iterator[bytes]:
     """Yield every line and then, for ever, those that are appended; `wait` blocks until the next look."""
     reader = _Reader(directory)
