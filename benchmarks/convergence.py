@@ -138,6 +138,11 @@ def _running(folder: Path, way: Way) -> Iterator[Running]:
             for port in ports
         ]
         daemon = stack.enter_context(running_daemon(folder, primary, of_zones=of_zones))
+        _await(
+            lambda: len(_converged(daemon)) == len(ZONES),
+            every_s=LOOK_S,
+            what="a secondary does not show the fence of the start",
+        )
         yield Running(daemon=daemon, secondaries=secondaries)
 
 

@@ -133,9 +133,10 @@ def _is_there(server: DnsServer) -> bool:
 
 
 def _require_repairs(daemon: Daemon, rounds: int, *, wake: str) -> None:
-    """Raise RuntimeError unless the change log has so many repairs, each woken by `wake`, and nothing else."""
+    """Raise RuntimeError unless the change log has, after the start, so many repairs woken by `wake` and no more."""
     lines = map(decode, read_lines(daemon.state))
-    found = [(line.entry.cause, line.entry.wake) for line in lines if isinstance(line.entry, Intent)]
+    intents = [line.entry for line in lines if isinstance(line.entry, Intent)]
+    found = [(intent.cause, intent.wake) for intent in intents if intent.cause is not Cause.START]
     if found != [(Cause.DRIFT, wake)] * rounds:
         raise RuntimeError(f"the change log has {found}, and not {rounds} repairs woken by {wake}")
 

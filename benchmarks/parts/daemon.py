@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.parts.keyfile import write_key
 from benchmarks.parts.process import running
 from benchmarks.parts.side import Side
-from failover_dns.core.changelog import Cause, Intent, Result, Verified, decode, verify
+from failover_dns.core.changelog import Cause, Intent, Line, Result, Verified, decode, verify
 from failover_dns.core.outcome import Verdict
 from failover_dns.effects.changelog import NAME, read_lines
 from tests.servers.client import DnsServer
@@ -53,6 +53,9 @@ agents = [
 [[pairs.sources]]
 type = "file"
 path = "{status}"
+
+[damping]
+enabled = false
 """
 
 
@@ -114,12 +117,13 @@ def verified(state: Path, switches: int) -> str:
     chain = verify(lines)
     if not isinstance(chain, Verified):
         raise RuntimeError(f"the change log is broken: {chain}")  # noqa: TRY004 - of a file, not of a type
-    found = Counter[str]()
+    found, switches_at = Counter[str](), set[int]()
     for line in lines:
-        match decode(line).entry:
-            case Intent(zone=zone, cause=Cause.SWITCH):
+        match decode(line):
+            case Line(seq=seq, entry=Intent(zone=zone, cause=Cause.SWITCH)):
+                switches_at.add(seq)
                 found[f"intended {ZONES[zone]}"] += 1
-            case Result(zone=zone, verdict=Verdict.APPLIED):
+            case Line(entry=Result(zone=zone, verdict=Verdict.APPLIED, intent=seq)) if seq in switches_at:
                 found[f"applied {ZONES[zone]}"] += 1
     if found != {f"{what} {zone}": switches for what in ("intended", "applied") for zone in ZONES.values()}:
         raise RuntimeError(f"the change log has {dict(found)}, and not each of {switches} switches once")

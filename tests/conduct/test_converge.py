@@ -158,4 +158,5 @@ async def test_the_name_servers_of_the_zone_are_asked_without_being_configured(
 def test_a_cache_remembers_what_was_or_that_there_was_nothing() -> None:
     nothing = RRset(key=Key("new.example.test.", Type.A))
     assert old_ttl_s(CHANGE, 300) == 1200
-    assert old_ttl_s(Change(zone="example.test.", before=(nothing,)), 300) == 300
+    added = Record(nothing.key, ip_address("10.10.10.9"))
+    assert old_ttl_s(Change(zone="example.test.", before=(nothing,), adds=(added,)), 300) == 300

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import dns.message
+import dns.rdatatype
 import pytest
 
 from failover_dns.conduct.fencing import Insist
@@ -318,3 +320,109 @@ async def test_the_other_layouts_are_fenced_alike(primary: DnsServer, layout: La
         pair.roles.online(BACKUP)
         assert (await pair.walk()).in_order
         assert (fence(pair).epoch, fence(pair).online) == (2, BACKUP)
+
+
+async def test_two_daemons_that_ask_two_domain_controllers_are_told_of_it(bind: DnsServer) -> None:
+    async with world(bind, PAIR, writer="one", by_server=True) as one:
+        await one.walk()
+        assert {fence(one, zone).at for zone in ZONES} == {"ns.example.test."}
+        rename(bind, "dc2.example.test.")  # as the other controller answers, once it has copied the records
+        async with world(bind, PAIR, writer="two", by_server=True) as two:
+            walk = await two.walk()
+            assert {zone: found.at for zone, found in walk.elsewhere.items()} == dict.fromkeys(
+                ZONES, "ns.example.test."
+            )
+            two.roles.online(BACKUP)
+            await two.walk()
+            assert {fence(two, zone).at for zone in ZONES} == {"dc2.example.test."}
+            assert not (await two.walk()).elsewhere
+
+
+def rename(server: DnsServer, primary: str) -> None:
+    """Let the SOAs of both zones name another primary."""
+    for zone in ZONES:
+        update = server.update(zone)
+        update.replace("@", 3600, "SOA", f"{primary} hostmaster.example.test. 1000 3600 600 86400 30")
+        assert server.rcode(update) == "NOERROR"
+
+
+async def test_an_agent_that_says_offline_since_the_start_does_not_hold_up_the_other(
+    primary: DnsServer,
+) -> None:
+    clock = Clock()
+    async with world(primary, PAIR, writer="one", clock=clock) as one:
+        await one.walk(Why.START)
+    clock.mono_s += 60
+    async with world(primary, PAIR, writer="two", clock=clock) as two:
+        two.roles.set(main=OFF, backup=DARK)
+        await two.walk(Why.START)
+        clock.mono_s += 2
+        two.roles.set(main=OFF, backup=ON)
+        assert (await two.walk()).decision == Move(to=BACKUP, reason=Reason.OTHER_OFFLINE)
+
+
+async def test_a_fence_never_moves_without_the_records_though_a_reading_was_torn(primary: DnsServer) -> None:
+    clock = Clock()
+    pointer_was_read, moved = asyncio.Event(), asyncio.Event()
+
+    async def torn(wire: bytes, forward: Forward) -> bytes:
+        kind = dns.message.from_wire(wire, keyring=False).question[0].rdtype
+        if is_update(wire) or kind not in {dns.rdatatype.PTR, dns.rdatatype.TXT}:
+            return await forward(wire)
+        if kind == dns.rdatatype.TXT:
+            await moved.wait()
+        answer = await forward(wire)
+        if kind == dns.rdatatype.PTR:
+            pointer_was_read.set()
+        return answer
+
+    async with (
+        world(primary, PAIR, writer="one", clock=clock) as one,
+        world(primary, PAIR, writer="two", clock=clock) as two,
+    ):
+        await one.walk(Why.START)
+        await two.walk(Why.START)
+        clock.mono_s += 60
+        one.tap(REVERSE).treat = torn
+        reading = asyncio.create_task(one.walk(Why.NOTIFY))
+        await pointer_was_read.wait()
+        two.roles.online(BACKUP)
+        assert (await two.walk()).in_order
+        moved.set()
+        await reading
+        one.tap(REVERSE).treat = None
+        clock.mono_s += 60
+        one.roles.set(main=OFF, backup=DARK)
+        await one.walk()
+        clock.mono_s += 60
+        one.roles.set(main=ON, backup=OFF)
+        assert (await one.walk()).in_order
+        assert epochs(one) == dict.fromkeys(ZONES, (3, MAIN))
+        assert one.holds("5", REVERSE) == {f"PTR {MAIN}"}
+
+
+async def test_a_switch_back_from_another_daemons_is_a_switch_and_never_slowed_down(
+    primary: DnsServer,
+) -> None:
+    clock = Clock()
+    async with (
+        world(primary, PAIR, writer="one", clock=clock) as one,
+        world(primary, PAIR, writer="two", clock=clock) as two,
+    ):
+        await one.walk(Why.START)
+        await two.walk(Why.START)
+        for epoch in range(2, 16, 2):
+            clock.mono_s += 60
+            two.roles.online(BACKUP)
+            await two.walk(Why.NOTIFY)
+            assert epochs(one) == dict.fromkeys(ZONES, (epoch, BACKUP))
+            clock.mono_s += 60
+            one.roles.set(main=OFF, backup=DARK)
+            await one.walk()
+            two.roles.set(main=OFF, backup=OFF)
+            await two.walk()
+            clock.mono_s += 60
+            one.roles.set(main=ON, backup=DARK)
+            walk = await one.walk(Why.NOTIFY)
+            assert one.holds("5", REVERSE) == {f"PTR {MAIN}"}
+            assert walk.in_order, walk.returning

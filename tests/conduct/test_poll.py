@@ -174,6 +174,23 @@ async def test_a_role_grows_too_old_while_the_endpoint_hangs() -> None:
         assert await role(source) is Role.UNKNOWN
 
 
+async def test_the_last_poll_grows_old_while_the_endpoint_hangs() -> None:
+    endpoint, now = Endpoint(), Clock()
+    source = polled(endpoint, now)
+    assert source.last_poll is None
+    async with source.watched(lambda: None):
+        endpoint.answer(ONLINE)
+        await endpoint.polled(2)  # this one hangs
+        now.at_s += 100.0
+        assert await role(source) is Role.UNKNOWN
+        assert source.last_poll == Instant(mono_s=1000.0, wall_s=1000.0)
+
+
+def test_polls_end_no_further_apart_than_interval_and_time_out_allow() -> None:
+    source = polled(Endpoint(), interval_s=10.0, doubtful_s=1.0, timeout_s=3.0)
+    assert 14.0 <= source.pace_s <= 14.1
+
+
 async def test_doubt_is_asked_again_soon_until_it_counts_and_then_at_the_interval() -> None:
     endpoint = Endpoint()
     source = polled(endpoint, interval_s=HOURS_S, max_age_s=None, fall=3, timeout_s=DEADLINE_S)

@@ -43,6 +43,7 @@ class Running:
     pairs: Sequence[World]
     task: asyncio.Task[bool]
     told: asyncio.Queue[tuple[Walk, Wake]] = field(default_factory=asyncio.Queue)
+    failed: asyncio.Queue[tuple[str, Exception]] = field(default_factory=asyncio.Queue)
 
     @property
     def pair(self) -> World:
@@ -72,6 +73,7 @@ async def running(
     stop_s: float = LONG_S,
     online: str = MAIN,
     ready: bool = True,
+    isolates: bool = True,
 ) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         opened = [
@@ -79,6 +81,12 @@ async def running(
             for pair in configured or [PAIR]
         ]
         told: asyncio.Queue[tuple[Walk, Wake]] = asyncio.Queue()
+        failed: asyncio.Queue[tuple[str, Exception]] = asyncio.Queue()
+
+        def fail(pair: str, error: Exception, *, again_in_s: float) -> None:
+            assert again_in_s > 0
+            failed.put_nowait((pair, error))
+
         workers = [
             Worker(
                 pair.reconciler,
@@ -86,11 +94,12 @@ async def running(
                 every=Every(look_s=look_s, audit_s=audit_s),
                 rng=random.Random(1),  # noqa: S311 - spreads timers
                 tell=lambda walk, wake: told.put_nowait((walk, wake)),
+                fail=fail if isolates else None,
             )
             for pair in opened
         ]
         service = Service(workers, stop_s=stop_s)
-        run = Running(service, opened, asyncio.create_task(service.run()), told)
+        run = Running(service, opened, asyncio.create_task(service.run()), told, failed)
         try:
             if ready:
                 async with asyncio.timeout(LONG_S):
@@ -274,8 +283,86 @@ async def test_a_pair_waits_only_for_itself(embedded: DnsServer) -> None:
         assert await run.stop()
 
 
-async def test_a_defect_in_one_worker_stops_the_service_and_is_not_hidden(embedded: DnsServer) -> None:
+async def test_a_defect_in_one_pair_is_told_and_the_others_go_on(embedded: DnsServer) -> None:
+    async with running(embedded, pair_with(name="broken"), pair_with(name="dma")) as run:
+        broken, well = run.pairs
+        broken.roles.defect = RuntimeError("a defect of ours")
+        run.service.wake(["broken"], Why.SOURCE)
+        async with asyncio.timeout(LONG_S):
+            assert await run.failed.get() == ("broken", broken.roles.defect)
+        well.roles.online(BACKUP)
+        run.service.wake(["dma"], Why.SOURCE)
+        walk, _ = await run.next("dma")
+        assert walk.in_order
+        assert well.holds("dma-backup") == MOVED
+        assert await run.stop()
+
+
+async def test_a_pair_with_a_defect_is_tried_again_and_starts_from_nothing_that_was_read(
+    embedded: DnsServer,
+) -> None:
     async with running(embedded) as run:
+        run.pair.roles.defect = RuntimeError("a defect of ours")
+        run.service.wake(["dma"], Why.SOURCE)
+        async with asyncio.timeout(LONG_S):
+            for _ in range(2):  # the second by itself
+                await run.failed.get()
+        run.pair.roles.online(BACKUP)
+        run.pair.roles.defect = None
+        walk, why = await run.next()
+        assert (why, walk.in_order) == (Why.START, True)
+        assert run.pair.holds("dma-backup") == MOVED
+        assert await run.stop()
+
+
+async def test_news_of_a_pair_with_a_defect_is_looked_at_at_once(embedded: DnsServer) -> None:
+    async with running(embedded) as run:
+        run.pair.roles.defect = RuntimeError("a defect of ours")
+        run.service.wake(["dma"], Why.SOURCE)
+        async with asyncio.timeout(LONG_S):
+            await run.failed.get()
+        run.pair.roles.defect = None
+        run.service.wake(["dma"], Why.SOURCE)
+        assert (await run.next())[1] is Why.SOURCE
+        assert await run.stop()
+
+
+async def test_a_pair_that_was_never_walked_in_order_does_not_keep_the_service_from_being_ready(
+    embedded: DnsServer,
+) -> None:
+    async with running(embedded, ready=False) as run:
+        run.pair.roles.defect = RuntimeError("a defect of ours")
+        async with asyncio.timeout(LONG_S):
+            await run.service.first_walks()
+        assert await run.stop()
+
+
+async def test_a_change_that_is_under_way_is_collected_once_the_defect_is_gone(embedded: DnsServer) -> None:
+    async with running(embedded) as run:
+        held = Held()
+        run.pair.tap(REVERSE).treat = held
+        run.pair.roles.online(BACKUP)
+        run.service.wake(["dma"], Why.SOURCE)
+        async with asyncio.timeout(LONG_S):
+            await held.sent.wait()
+        run.pair.roles.defect = RuntimeError("a defect of ours")
+        run.service.wake(["dma"], Why.SOURCE)
+        await run.next()
+        async with asyncio.timeout(LONG_S):
+            await run.failed.get()
+        held.may_pass.set()
+        run.pair.roles.defect = None
+        while not (await run.next())[0].in_order:
+            pass
+        assert run.pair.log.open() == []
+        assert run.pair.holds("5", REVERSE) == {f"PTR {BACKUP}"}
+        assert await run.stop()
+
+
+async def test_a_defect_that_nobody_is_told_of_stops_the_service_and_is_not_hidden(
+    embedded: DnsServer,
+) -> None:
+    async with running(embedded, isolates=False) as run:
         run.pair.roles.set(Role.ONLINE, Role.OFFLINE)
         del run.pair.roles.roles[BACKUP]
         run.service.wake(["dma"], Why.SOURCE)

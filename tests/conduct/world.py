@@ -71,6 +71,7 @@ class Roles:
     may_look: asyncio.Event = field(default_factory=asyncio.Event)
     looking: asyncio.Event = field(default_factory=asyncio.Event)
     wakes: list[Callable[[], None]] = field(default_factory=list)
+    defect: Exception | None = None
 
     def __post_init__(self) -> None:
         self.may_look.set()
@@ -78,6 +79,8 @@ class Roles:
     async def look(self) -> Iterable[Observation]:
         self.looking.set()
         await self.may_look.wait()
+        if self.defect is not None:
+            raise self.defect
         now = self.clock()
         return [Observation(agent=a, role=r, read=now, source="script") for a, r in self.roles.items()]
 
@@ -227,13 +230,15 @@ async def world(
     max_changes: int = 64,
     book: ZoneBook | None = None,
     writer: str = "test",
+    by_server: bool = False,
     insist: Insist | None = None,
     recalled: Recalled = NOTHING,
     restraint: Restraint | None = None,
 ) -> AsyncIterator[World]:
     """Open what walks `pair`'s path at `server`; each zone has a tap of its own.
 
-    `book` has the zones instead, wherever they are. `writer` is this daemon's name in the fence, if `pair` has one.
+    `book` has the zones instead, wherever they are; `by_server` signs as a Kerberos account does. `writer` is this
+    daemon's name in the fence, if `pair` has one.
     """
     clock = clock or Clock()
     log = log or Log()
@@ -242,7 +247,7 @@ async def world(
     async with AsyncExitStack() as stack:
         taps = {zone: Tap(await stack.enter_async_context(connect(server))) for zone in zones}
         found = {
-            zone: Zone(zone, [tap], Shared(server.key), deadline_s=DEADLINE_S, serial_s=0.0)
+            zone: Zone(zone, [tap], Shared(server.key, by_server), deadline_s=DEADLINE_S, serial_s=0.0)
             for zone, tap in taps.items()
         }
         transactions = Transactions(log, Lock(), clock=clock, writer=f"{writer}/1", open_intents=log.open())

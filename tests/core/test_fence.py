@@ -14,6 +14,7 @@ from failover_dns.core.fence import (
     Damaged,
     Fence,
     Known,
+    demanding,
     elsewhere,
     fence_key,
     fenced,
@@ -288,6 +289,25 @@ def test_every_zone_gets_the_new_fence_though_its_records_stay() -> None:
     assert [each.zone for each in found] == [ZONE]
     assert found[0].before == (RRset(key=fence_key("DMA", ZONE)),)
     assert found[0].adds == (Record(fence_key("DMA", ZONE), TEXT),)
+
+
+def test_a_fence_moves_only_if_all_that_was_read_of_the_pair_in_its_zone_still_is_so() -> None:
+    other = RRset(key=Key(BACKUP, Type.A), values=frozenset({ip_address("10.10.10.2")}))
+    current = {rrset.key: rrset for rrset in (other, *change().before)}
+    moved = fenced(Plan(pair="DMA", online=MAIN), PAIR, {ZONE: None}, SEVEN)
+    [found] = demanding(moved, PAIR, current, frozenset({ZONE})).changes
+    assert found.before == (RRset(key=fence_key("DMA", ZONE)), other, *change().before)
+    assert found.keys == (fence_key("DMA", ZONE),)
+    repair = fenced(Plan(pair="DMA", online=BACKUP, changes=(change(),)), PAIR, {ZONE: SEVEN}, SEVEN)
+    assert demanding(repair, PAIR, current, frozenset({ZONE})) == repair
+
+
+def test_what_was_decided_before_this_daemon_began_stood_already_then() -> None:
+    old = learn(None, [SEVEN], (), now=at(60), began=at(30))
+    assert old == Known(fence=SEVEN, first_seen=at(60), stood=at(30))
+    assert verdict(old, (40, OFF, OFF), (50, ON, OFF)) == "stands"
+    assert verdict(old, (3, ON, OFF)) == "superseded"
+    assert learn(None, [SEVEN], (), now=at(60), began=at(-1)) == Known(fence=SEVEN, first_seen=at(60))
 
 
 def test_what_is_no_fence_is_replaced_only_when_asked_for() -> None:

@@ -13,4 +13,5 @@ def site(bind: DnsServer, tmp_path: Path) -> Site:
     site = Site(tmp_path, bind)
     site.configure(bind.port)
     site.online(MAIN)
+    site.fence(MAIN)
     return site

@@ -8,13 +8,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from failover_dns.core.changelog import Intent, Result, Verified, decode, verify
+from failover_dns.core.fence import Fence, parse
 from failover_dns.effects.changelog import read_lines
 from tests.servers.client import DnsServer
 
@@ -25,6 +26,7 @@ FORWARD = "example.test."
 REVERSE = "10.10.10.in-addr.arpa."
 MAIN = "dma-main"
 BACKUP = "dma-backup"
+FENCE = "_failover-dns.dma"
 
 CONFIGURATION = """
 state_dir = "{folder}/state"
@@ -91,6 +93,22 @@ class Site:
         fresh.write_text(f"{agent}\n")
         os.replace(fresh, self.folder / "online")  # noqa: PTH105 - the call that scripts are told to make
 
+    def fence(self, agent: str) -> None:
+        """Leave the fence of an earlier decision for `agent` in both zones, as another daemon's."""
+        earlier = Fence(epoch=1, online=f"{agent}.example.test.", writer="earlier", time_s=1_577_836_800.0)
+        for zone in (FORWARD, REVERSE):
+            update = self.server.update(zone)
+            update.replace(FENCE, 60, "TXT", f'"{earlier}"')
+            assert self.server.rcode(update) == "NOERROR"
+
+    def fences(self) -> dict[str, Fence]:
+        """Return each zone's fence; there must be one."""
+        found = {}
+        for zone in (FORWARD, REVERSE):
+            [text] = self.server.records_of(FENCE, zone)
+            found[zone] = parse(text.removeprefix('60 TXT "').removesuffix('"'))
+        return found
+
     def intents(self) -> dict[int, Intent]:
         lines = map(decode, read_lines(self.state))
         return {line.seq: line.entry for line in lines if isinstance(line.entry, Intent)}
@@ -110,12 +128,28 @@ class Site:
         """Require that DNS shows `agent` online, changed in nothing else, and that the log says the same."""
         assert isinstance(verify(read_lines(self.state)), Verified)
         assert {result.intent for result in self.results()} >= self.intents().keys()
-        assert self.server.records(FORWARD) == {*FOREIGN, f"{agent}.example.test. 60 A 10.10.10.5"}
-        assert self.server.records(REVERSE) == {*POINTERS, f"5.{REVERSE} 60 PTR {agent}.example.test."}
+        self.require_order(agent)
         applied = {r.zone: self.intents()[r.intent] for r in self.results() if r.verdict == "applied"}
         assert {zone: intent.online for zone, intent in applied.items()} == dict.fromkeys(
             (FORWARD, REVERSE), f"{agent}.example.test."
         )
+
+    def require_order(self, agent: str) -> None:
+        """Require that DNS shows `agent` online, changed in nothing else, under one fence."""
+        fences = self.fences()
+        assert fences[FORWARD] == fences[REVERSE]
+        assert fences[FORWARD].online == f"{agent}.example.test."
+        fence = f'60 TXT "{fences[FORWARD]}"'
+        assert self.server.records(FORWARD) == {
+            *FOREIGN,
+            f"{agent}.example.test. 60 A 10.10.10.5",
+            f"{FENCE}.{FORWARD} {fence}",
+        }
+        assert self.server.records(REVERSE) == {
+            *POINTERS,
+            f"5.{REVERSE} 60 PTR {agent}.example.test.",
+            f"{FENCE}.{REVERSE} {fence}",
+        }
 
 
 FOREIGN = {
@@ -153,6 +187,17 @@ class Daemon:
                 await self._news.wait()
             return found[0]
 
+    async def last(self, name: str, of: Mapping[str, Any], says: Mapping[str, Any]) -> None:
+        """Return once the last event of this name and with `of` among its fields has `says` among them too."""
+        async with asyncio.timeout(LONG_S), self._news:
+            while not (found := self._named(name, of)) or not _has(found[-1], says):
+                if self._reading.done():
+                    raise AssertionError(f"no {name} of {says}, and the daemon has ended: {self._events}")
+                await self._news.wait()
+
+    def _named(self, name: str, of: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [each for each in self._events if each["event"] == name and _has(each, of)]
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
@@ -183,6 +228,10 @@ class Daemon:
                 self._news.notify_all()
         async with self._news:
             self._news.notify_all()
+
+
+def _has(event: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    return all(event.get(name) == value for name, value in fields.items())
 
 
 def _event(line: bytes) -> dict[str, Any]:

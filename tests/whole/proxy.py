@@ -1,9 +1,12 @@
-"""A TCP proxy before a primary that stops messages where it is told to: there a daemon can be killed."""
+"""A TCP proxy before a primary that stops messages where it is told to: there a daemon can be killed.
+
+It can also make the way a rough one, where messages are late and connections break.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
 
@@ -33,6 +36,8 @@ class Proxy:
         self.port = 0
         self.held: asyncio.Queue[str] = asyncio.Queue()
         """The name that each message held is about, in the order in which they came."""
+        self.rough: Callable[[], Awaitable[None]] | None = None
+        """What each message meets on its way: it may take its time, or raise OSError to break the connection."""
         self._upstream = (host, port)
         self._hold: Hold | None = None
         self._zone: str | None = None
@@ -116,6 +121,8 @@ class Proxy:
         if self._hold is where and self._zone in {None, name}:
             self.held.put_nowait(name)
             await self._released.wait()
+        if self.rough is not None:
+            await self.rough()
 
 
 async def _receive(reader: asyncio.StreamReader) -> bytes:

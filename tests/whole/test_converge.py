@@ -49,6 +49,7 @@ def pairing(tmp_path: Path) -> Iterator[Pairing]:
         site = Site(tmp_path, primary)
         site.configure(primary.port)
         site.online(MAIN)
+        site.fence(MAIN)
         yield Pairing(site, secondary)
 
 

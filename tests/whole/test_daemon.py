@@ -11,7 +11,7 @@ import pytest
 from failover_dns.core.changelog import Verified, verify
 from failover_dns.effects.changelog import read_lines
 from tests.servers.client import DnsServer
-from tests.whole.daemon import BACKUP, FORWARD, MAIN, REVERSE, Site, command, running, until
+from tests.whole.daemon import BACKUP, FENCE, FORWARD, MAIN, REVERSE, Site, command, running, until
 from tests.whole.proxy import Hold, proxy_to
 
 
@@ -33,6 +33,18 @@ async def test_what_is_wrong_at_the_start_is_brought_in_order(site: Site) -> Non
         await daemon.event("dns_brought_in_order")
         await daemon.event("ready")
         site.require_agreement(BACKUP)
+
+
+async def test_a_start_gives_zones_that_have_no_fence_the_same_one(site: Site, bind: DnsServer) -> None:
+    for zone in (FORWARD, REVERSE):
+        update = bind.update(zone)
+        update.delete(FENCE)
+        assert bind.rcode(update) == "NOERROR"
+    async with running(site) as daemon:
+        await daemon.event("dns_brought_in_order")
+        assert await daemon.stop() == 0
+    site.require_agreement(MAIN)
+    assert site.fences()[FORWARD].epoch == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -69,6 +69,7 @@ def shared(tmp_path: Path) -> Iterator[Shared]:
         site = Site(tmp_path, server)
         site.configure(server.port)
         site.online(MAIN)
+        site.fence(MAIN)
         yield Shared(site, port)
 
 

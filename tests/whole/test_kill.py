@@ -126,7 +126,7 @@ async def test_killed_after_the_update_is_applied_and_before_its_answer(site: Si
 
 async def test_killed_after_the_answer_and_before_the_outcome_is_written(site: Site) -> None:
     async with switching(site, hold=Hold.READ_BACK) as switch:
-        await switch.proxy.wait_held(3)  # two names of the forward zone and one of the reverse zone
+        await switch.proxy.wait_held(5)  # three names of the forward zone and two of the reverse zone
         await switch.die()
         assert (site.results(), site.shows(BACKUP)) == ([], True)
         await come_back(site)

@@ -75,6 +75,7 @@ async def test_what_an_endpoint_says_moves_the_virtual_ip(site: Site) -> None:
 
 async def test_a_share_that_is_not_there_holds_up_nobody(site: Site) -> None:
     (site.folder / "backup").write_text("ONLINE")
+    site.fence(BACKUP)  # for MAIN it would hold: nobody says that MAIN is gone
     configure(
         site,
         'type = "file", path = "/nonexistent/share/main", polling = true',

@@ -115,4 +115,4 @@ async def shows(server: Server, change: Change, serial: int, *, deadline_s: floa
 
 def old_ttl_s(change: Change, negative_ttl_s: int) -> int:
     """Return how long a cache may remember what was before: the old TTLs, or that there was nothing."""
-    return max(rrset.ttl_s if rrset.values else negative_ttl_s for rrset in change.before)
+    return max((r.ttl_s if r.values else negative_ttl_s for r in change.touched), default=0)

@@ -12,6 +12,7 @@ from failover_dns.core.fence import (
     Fence,
     Found,
     Known,
+    demanding,
     elsewhere,
     fenced,
     find,
@@ -20,7 +21,7 @@ from failover_dns.core.fence import (
     outdated,
     target,
 )
-from failover_dns.core.model import Instant, Pair, Plan
+from failover_dns.core.model import Instant, Pair, Plan, Records
 
 MAX_OWN = 8
 """How many of the fences that were proposed are remembered: as many as may still be on their way."""
@@ -48,6 +49,9 @@ class Fencing:
         self._asked = Insist()
         self._found: Mapping[str, Found] = {}
         self._servers: Mapping[str, str] = {}
+        self._current: Records = {}
+        self._began: Instant | None = None
+        self._has_read = False
         self._named = known.fence.online if known else ""
         self._under: Fence | None = None
         self._told = known.fence if known else None
@@ -80,11 +84,18 @@ class Fencing:
         finally:
             self._insist = standing
 
+    def begin(self, now: Instant) -> None:
+        """Note when this daemon began: what was decided before stood already then."""
+        self._began = now
+
     def look(self, view: View, *, now: Instant) -> None:
         """Take in the fences of a view; `now` is when the decision was made that it was read for."""
         self._found = find(self._pair, view.records, view.zones - view.unread.keys())
         self._servers = view.servers
-        self._known = learn(self._known, self._found.values(), self._own, now=now)
+        self._current = view.records
+        began = None if self._has_read else self._began
+        self._has_read = self._has_read or bool(self._found)
+        self._known = learn(self._known, self._found.values(), self._own, now=now, began=began)
         self._named = (self._known.fence.online if self._known else "") or self._named
 
     def news(self) -> Fence | None:
@@ -118,7 +129,8 @@ class Fencing:
         if proposed not in self._own:
             self._own = (*self._own[-MAX_OWN:], proposed)
         self._under = proposed.fence
-        return fenced(plan, self._pair, self._found, proposed.fence, self._servers)
+        plan = fenced(plan, self._pair, self._found, proposed.fence, self._servers)
+        return demanding(plan, self._pair, self._current, frozenset(self._found))
 
     @property
     def under(self) -> str:

@@ -48,6 +48,8 @@ class Proposer:
         self._max_changes = max_changes
         self._memory = memory or Memory()
         self._at = clock()
+        if fencing is not None:
+            fencing.begin(self._at)
         self._looked_once = False
 
     @property

@@ -217,6 +217,7 @@ class Reconciler:
         if fence is None:
             return
         if fence.online:
+            self._last_online = fence.online
             self._restraint.moved(fence.online)
         line = Peer(
             pair=self.pair.name,

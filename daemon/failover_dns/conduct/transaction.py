@@ -335,7 +335,7 @@ def _touched(change: Change, after: Records | None) -> Records | None:
 
 def _forgotten_at(change: Change, outcome: Outcome, now: Instant) -> str | None:
     """Say when the last cache forgets the old answer: its TTL after the primary gave up serving it."""
-    ttls = [rrset.ttl_s for rrset in change.before if rrset.values]
+    ttls = [rrset.ttl_s for rrset in change.touched if rrset.values]
     if outcome.verdict is not Verdict.APPLIED or not ttls:
         return None
     return rfc3339(now.wall_s + max(ttls))

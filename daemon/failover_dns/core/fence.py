@@ -12,6 +12,7 @@ A daemon whose own decision differs from the newest fence may go on only with ev
     the same agent       always: it finishes that decision, under the same epoch
     the other agent      the claim it follows is newer than the fence, or
                          the agent that the fence names says OFFLINE, and began to after this daemon knew the fence
+                             (or has since this daemon began, if the fence is older than that)
 
 Otherwise it is superseded and holds until one of its own observations changes; so daemons that see different
 halves of a network never take turns. A claim is newer if it began, by the clocks, later than the fence was decided
@@ -42,8 +43,10 @@ from failover_dns.core.model import (
     RRset,
     Type,
     Value,
+    zone_of,
 )
 from failover_dns.core.moment import rfc3339, seconds
+from failover_dns.core.plan import keys
 
 LABEL = "_failover-dns"
 NOBODY = "-"
@@ -103,10 +106,19 @@ Found = Fence | Damaged | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The newest fence that this daemon knows of, and when it first did; its own, when it decided."""
+    """The newest fence that this daemon knows of, and when it first did; its own, when it decided.
+
+    `stood` is when this daemon began, if the fence was decided before that: it may have been read much later.
+    """
 
     fence: Fence
     first_seen: Instant
+    stood: Instant | None = None
+
+    @property
+    def stands_since(self) -> Instant:
+        """Since when it stands at most, as far as this daemon can tell."""
+        return self.stood or self.first_seen
 
 
 def fence_key(pair: str, zone: str) -> Key:
@@ -136,16 +148,26 @@ def find(pair: Pair, current: Records, zones: Iterable[str]) -> Mapping[str, Fou
     return {zone: _found(pair, zone, rrset) for zone, rrset in read if rrset is not None}
 
 
-def learn(known: Known | None, found: Iterable[Found], own: Iterable[Known], *, now: Instant) -> Known | None:
+def learn(
+    known: Known | None,
+    found: Iterable[Found],
+    own: Iterable[Known],
+    *,
+    now: Instant,
+    began: Instant | None = None,
+) -> Known | None:
     """Return the newest fence known after a reading; `own` are those that this daemon itself may have written.
 
-    What was known stays known though it was removed, or an older copy of a zone came back.
+    What was known stays known though it was removed, or an older copy of a zone came back. `began` is given for the
+    first reading since then.
     """
     fences = [fence for fence in found if isinstance(fence, Fence)]
     newest = max(fences, key=lambda fence: fence.rank, default=None)
     if newest is None or (known is not None and newest.rank <= known.fence.rank):
         return known
-    return next((each for each in own if each.fence == newest), Known(fence=newest, first_seen=now))
+    stood = began if began is not None and newest.time_s <= began.wall_s else None
+    learnt = Known(fence=newest, first_seen=now, stood=stood)
+    return next((each for each in own if each.fence == newest), learnt)
 
 
 def judge(pair: Pair, move: Move, seen: Seen, claims: Mapping[str, Claim], known: Known | None) -> Decision:
@@ -194,7 +216,11 @@ def elsewhere(found: Mapping[str, Found], servers: Mapping[str, str]) -> Mapping
 
 
 def fenced(
-    plan: Plan, pair: Pair, found: Mapping[str, Found], fence: Fence, servers: Mapping[str, str] | None = None
+    plan: Plan,
+    pair: Pair,
+    found: Mapping[str, Found],
+    fence: Fence,
+    servers: Mapping[str, str] | None = None,
 ) -> Plan:
     """Return the plan with each zone's fence: as it was read for a prerequisite, and `fence` in its place.
 
@@ -206,6 +232,15 @@ def fenced(
     taken = {zone: fence.taken_at((servers or {}).get(zone, "")) for zone in found}
     every = (_fenced(changes.get(zone), pair, zone, found[zone], taken[zone]) for zone in sorted(found))
     return replace(plan, changes=tuple(change for change in every if change is not None))
+
+
+def demanding(plan: Plan, pair: Pair, current: Records, zones: frozenset[str]) -> Plan:
+    """Return the plan, where each fence moves only if all that was read of the pair in its zone still is so.
+
+    RRsets are read one by one: what another daemon changed in between must not go by under a newer fence. `zones` are
+    all that were read.
+    """
+    return replace(plan, changes=tuple(_demanding(change, pair, current, zones) for change in plan.changes))
 
 
 def _found(pair: Pair, zone: str, rrset: RRset) -> Found:
@@ -240,6 +275,14 @@ def _fenced(change: Change | None, pair: Pair, zone: str, found: Found, fence: F
     )
 
 
+def _demanding(change: Change, pair: Pair, current: Records, zones: frozenset[str]) -> Change:
+    if all(record.key.type is not Type.TXT for record in change.adds):
+        return change
+    lying = (key for key in keys(pair) if key in current and zone_of(key.name, zones) == change.zone)
+    before = {**{key: current[key] for key in lying}, **{rrset.key: rrset for rrset in change.before}}
+    return replace(change, before=tuple(before[key] for key in sorted(before)))
+
+
 def _values(found: Found) -> frozenset[Value]:
     match found:
         case None:
@@ -262,10 +305,9 @@ def _gone(pair: Pair, named: str, seen: Seen, claims: Mapping[str, Claim], known
     if named not in claims or seen[named].role is not Role.OFFLINE:
         return False
     claim = claims[named]
-    return (
-        _later(claim, known.fence, pair.clock_tolerance_s)
-        or claim.first_seen.mono_s >= known.first_seen.mono_s
-    )
+    if _later(claim, known.fence, pair.clock_tolerance_s):
+        return True
+    return claim.first_seen.mono_s >= known.stands_since.mono_s
 
 
 def _later(claim: Claim, fence: Fence, tolerance_s: float) -> bool:

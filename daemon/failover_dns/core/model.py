@@ -206,8 +206,8 @@ class Change:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """The keys that this change touches or demands, sorted."""
-        return tuple(rrset.key for rrset in self.before)
+        """The keys that this change touches, sorted; what it only demands is left out."""
+        return tuple(sorted({record.key for record in (*self.removes, *self.adds)}))
 
     def without(self, records: Collection[Record]) -> Change | None:
         """Return the change less `records`; None if nothing is left of it.
@@ -220,6 +220,11 @@ class Change:
         dropped = {record.key for record in (*self.removes, *self.adds)} - touched
         before = tuple(rrset for rrset in self.before if rrset.key not in dropped)
         return replace(self, before=before, removes=removes, adds=adds) if touched else None
+
+    @property
+    def touched(self) -> tuple[RRset, ...]:
+        """The RRsets as they were read that this change touches; the fence, which nobody looks up, is left out."""
+        return tuple(r for r in self.before if r.key in self.keys and r.key.type is not Type.TXT)
 
     @property
     def after(self) -> tuple[RRset, ...]:

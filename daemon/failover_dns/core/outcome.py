@@ -128,4 +128,4 @@ def _judge(change: Change, answer: Answer, after: Records | None) -> tuple[Verdi
 
 
 def _untouched(change: Change, after: Records) -> bool:
-    return all(after[rrset.key].values == rrset.values for rrset in change.before)
+    return all(after[rrset.key].values == rrset.values for rrset in change.before if rrset.key in after)

@@ -91,8 +91,19 @@ virtual_ips = ["10.10.10.5"]
 """
 
 ZONES = frozenset({"example.test.", "10.10.10.in-addr.arpa."})
-ON_MAIN = {MAIN: ["10.10.10.1", "10.10.10.5"], BACKUP: ["10.10.10.2"], REVERSE: [MAIN]}
-ON_BACKUP = {MAIN: ["10.10.10.1"], BACKUP: ["10.10.10.2", "10.10.10.5"], REVERSE: [BACKUP]}
+FENCES = tuple(f"_failover-dns.dma.{zone}" for zone in sorted(ZONES, reverse=True))
+ON_MAIN = {
+    MAIN: ["10.10.10.1", "10.10.10.5"],
+    BACKUP: ["10.10.10.2"],
+    REVERSE: [MAIN],
+    **{name: [f"epoch=1 online={MAIN}"] for name in FENCES},
+}
+ON_BACKUP = {
+    MAIN: ["10.10.10.1"],
+    BACKUP: ["10.10.10.2", "10.10.10.5"],
+    REVERSE: [BACKUP],
+    **{name: [f"epoch=2 online={BACKUP}"] for name in FENCES},
+}
 
 
 class Stage:
@@ -126,11 +137,11 @@ class Stage:
         """Ask the primary and print its answers beside what they should be."""
         say(f"\n{title}")
         for name, wanted in expected.items():
-            found = await self._ask(name, "PTR" if name == REVERSE else "A")
+            found = await self._ask(name)
             right = found == sorted(wanted)
             self._right &= right
             told = "right" if right else f"WRONG, should be {' '.join(sorted(wanted))}"
-            say(f"  {name:28} {' '.join(found) or 'nothing':46} {told}")
+            say(f"  {name:40} {' '.join(found) or 'nothing':42} {told}")
 
     async def register_stale(self) -> None:
         """Put the old registrations back, as Windows does on the old agent."""
@@ -143,16 +154,21 @@ class Stage:
             await dns.asyncquery.tcp(update, "127.0.0.1", port=self._server.port, timeout=DEADLINE_S)
             say(f"  {name} {kind} {value} is back")
 
-    async def _ask(self, name: str, kind: str) -> list[str]:
+    async def _ask(self, name: str) -> list[str]:
+        kind = "TXT" if name in FENCES else "PTR" if name == REVERSE else "A"
         query = dns.message.make_query(name, kind)
         answer = await dns.asyncquery.udp(query, "127.0.0.1", port=self._server.port, timeout=DEADLINE_S)
-        return sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset)
+        texts = sorted(rdata.to_text() for rrset in answer.answer for rdata in rrset)
+        return [" ".join(text.split()[1:3]) for text in texts] if name in FENCES else texts
 
 
 async def main(*, stay: bool) -> int:
     """Play both acts and return the exit code."""
     async with stage() as played, daemon(played) as log:
         await told(log, "ready")
+        say(
+            "\nThe daemon has written its decision into both zones: the fence, which orders those of several daemons."
+        )
         await played.judge("Before: the main agent is online", ON_MAIN)
 
         say("\nAct 1: a switch. The backup takes over.")
