@@ -217,7 +217,7 @@ class Reconciler:
         if fence is None:
             return
         if fence.online:
-            self._last_online = fence.online
+            self._last_online = self._last_online and fence.online
             self._restraint.moved(fence.online)
         line = Peer(
             pair=self.pair.name,
@@ -354,8 +354,9 @@ class Reconciler:
         if story.cause is not Cause.DRIFT:
             return replace(plan, changes=changes), ()
         waiting = self._returns.too_often(now_s=now_s)
-        returning = tuple(r for c in changes for r in (*c.removes, *c.adds) if r in waiting)
-        left = (change.without(waiting) for change in changes)
+        repairs = tuple(change for change in changes if not change.decides)
+        returning = tuple(r for c in repairs for r in (*c.removes, *c.adds) if r in waiting)
+        left = (change if change.decides else change.without(waiting) for change in changes)
         return replace(plan, changes=tuple(change for change in left if change is not None)), returning
 
     def _start_over(self) -> float:

@@ -276,7 +276,7 @@ def _fenced(change: Change | None, pair: Pair, zone: str, found: Found, fence: F
 
 
 def _demanding(change: Change, pair: Pair, current: Records, zones: frozenset[str]) -> Change:
-    if all(record.key.type is not Type.TXT for record in change.adds):
+    if not change.decides:
         return change
     lying = (key for key in keys(pair) if key in current and zone_of(key.name, zones) == change.zone)
     before = {**{key: current[key] for key in lying}, **{rrset.key: rrset for rrset in change.before}}

@@ -222,6 +222,11 @@ class Change:
         return replace(self, before=before, removes=removes, adds=adds) if touched else None
 
     @property
+    def decides(self) -> bool:
+        """Whether it moves the fence: its records then go with that, or not at all."""
+        return any(record.key.type is Type.TXT for record in self.adds)
+
+    @property
     def touched(self) -> tuple[RRset, ...]:
         """The RRsets as they were read that this change touches; the fence, which nobody looks up, is left out."""
         return tuple(r for r in self.before if r.key in self.keys and r.key.type is not Type.TXT)
