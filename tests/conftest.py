@@ -8,9 +8,11 @@ in `tests/matrix` run against all four.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.servers.bind import running_bind
 from tests.servers.client import DnsServer
@@ -69,3 +71,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if count:
         missing = " ".join(sorted(programs))
         terminalreporter.write_line(f"{count} tests skipped because these programs are missing: {missing}")
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives tests to whoever is free, and those with a realm to one process: a domain takes long to set up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "kerberos" if nodeid.startswith("tests/kerberos/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)

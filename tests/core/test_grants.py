@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failover_dns.core.grants import RENDER, Grant, smallest
+from failover_dns.core.grants import RENDER, Grant, mend, smallest
 from failover_dns.core.model import Agent, Key, Layout, Pair, Type
 from failover_dns.core.plan import UnknownZoneError, writable_keys
 
@@ -89,35 +89,28 @@ def test_bind_grants_each_name_its_types() -> None:
     )
 
 
-def test_knot_grants_names_of_the_same_types_in_one_rule() -> None:
+def test_knot_grants_each_zone_by_one_rule_since_one_has_to_allow_a_whole_message() -> None:
     text = RENDER["knot"](smallest([PAIR, SERVICE], SIGNERS))
     assert text.partition("acl:\n")[2] == (
-        '  - id: "failover-dns-10.10.10.in-addr.arpa.1"\n'
+        '  - id: "failover-dns-10.10.10.in-addr.arpa."\n'
         '    key: "reverse-key."\n'
         "    action: update\n"
         "    update-owner: name\n"
         "    update-owner-match: equal\n"
         '    update-owner-name: ["5.10.10.10.in-addr.arpa."]\n'
         "    update-type: [PTR]\n"
-        '  - id: "failover-dns-example.test.1"\n'
+        '  - id: "failover-dns-example.test."\n'
         '    key: "failover-key."\n'
         "    action: update\n"
         "    update-owner: name\n"
         "    update-owner-match: equal\n"
-        '    update-owner-name: ["dma-backup.example.test.", "dma-main.example.test."]\n'
-        "    update-type: [A]\n"
-        '  - id: "failover-dns-example.test.2"\n'
-        '    key: "failover-key."\n'
-        "    action: update\n"
-        "    update-owner: name\n"
-        "    update-owner-match: equal\n"
-        '    update-owner-name: ["service.example.test."]\n'
+        '    update-owner-name: ["dma-backup.example.test.", "dma-main.example.test.", "service.example.test."]\n'
         "    update-type: [A, AAAA]\n"
         "zone:\n"
         '  - domain: "10.10.10.in-addr.arpa."\n'
-        '    acl: ["failover-dns-10.10.10.in-addr.arpa.1"]\n'
+        '    acl: ["failover-dns-10.10.10.in-addr.arpa."]\n'
         '  - domain: "example.test."\n'
-        '    acl: ["failover-dns-example.test.1", "failover-dns-example.test.2"]\n'
+        '    acl: ["failover-dns-example.test."]\n'
     )
 
 
@@ -149,3 +142,52 @@ def test_ad_grants_two_attributes_of_each_node() -> None:
 def test_ad_calls_the_zones_own_name_by_its_sign() -> None:
     apex = Grant(zone=FORWARD, signer="failover-key.", keys=(Key(FORWARD, Type.A),))
     assert 'dsacls "DC=@,DC=example.test,' in RENDER["ad"]([apex])
+
+
+def test_ad_names_an_account_and_its_domain_where_they_are_known() -> None:
+    text = RENDER["ad"](smallest([PAIR], dict.fromkeys(SIGNERS, "failover@EXAMPLE.TEST")))
+    assert "set " not in text
+    assert (
+        'dsacls "DC=dma-main,DC=example.test,CN=MicrosoftDNS,DC=DomainDnsZones,DC=example,DC=test" /G '
+        '"failover@EXAMPLE.TEST:WP;dnsRecord" "failover@EXAMPLE.TEST:WP;dNSTombstoned"'
+    ) in text.splitlines()
+
+
+def test_samba_grants_two_attributes_of_each_node_to_the_accounts_sid() -> None:
+    text = RENDER["samba"](smallest([PAIR], dict.fromkeys(SIGNERS, "failover@AD.EXAMPLE.TEST")))
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    rights = "(OA;;WP;e0fa1e69-9b45-11d0-afdd-00c04fd930c9;;$SID)(OA;;WP;d5eb2eb7-be4e-463b-a214-634a44d7392e;;$SID)"
+    base = "CN=MicrosoftDNS,DC=DomainDnsZones,DC=ad,DC=example,DC=test"
+    sid = "SID=$(samba-tool user show \"failover\" --attributes=objectSid | sed -n 's/^objectSid: //p')"
+    assert lines == [
+        sid,
+        f'samba-tool dsacl set --objectdn="DC=5,DC=10.10.10.in-addr.arpa,{base}" --sddl="{rights}"',
+        sid,
+        f'samba-tool dsacl set --objectdn="DC=dma-backup,DC=example.test,{base}" --sddl="{rights}"',
+        f'samba-tool dsacl set --objectdn="DC=dma-main,DC=example.test,{base}" --sddl="{rights}"',
+    ]
+
+
+def test_samba_asks_for_the_account_where_it_is_not_known() -> None:
+    lines = RENDER["samba"](smallest([PAIR], SIGNERS)).splitlines()
+    assert {"ACCOUNT=failover-dns", "DOMAIN=DC=example,DC=test"} < set(lines)
+    assert any('user show "$ACCOUNT"' in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("signer", "who", "user"),
+    [
+        ("failover@EXAMPLE.TEST", "failover@EXAMPLE.TEST", "failover"),
+        ("/etc/failover.keytab", "EXAMPLE\\failover-dns$", "failover-dns"),
+    ],
+)
+def test_a_name_that_another_account_made_is_told_with_the_commands_that_mend_it(
+    signer: str, who: str, user: str
+) -> None:
+    text = mend(FORWARD, f"dma-main.{FORWARD}", signer)
+    node = "DC=dma-main,DC=example.test,CN=MicrosoftDNS,DC=DomainDnsZones,DC=example,DC=test"
+    assert "belongs to the account that made it, even once its records are gone" in text
+    assert f'`dsacls "{node}" /G "{who}:WP;dnsRecord" "{who}:WP;dNSTombstoned"`' in text
+    assert f'SID=$(samba-tool user show "{user}" ' in text
+    assert f'samba-tool dsacl set --objectdn="{node}"' in text
+    assert "in update-policy, as `failover-dns grants` tells" in text

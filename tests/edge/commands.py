@@ -69,6 +69,20 @@ class Site:
             timeout=60,
         )
 
+    def read_only(self, lines: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command whose output is read for so many lines, and closed then."""
+        command = [sys.executable, "-m", "failover_dns", *arguments, "--config", str(self.configuration)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            read = "".join(process.stdout.readline() for _ in range(lines))
+            process.stdout.close()
+            process.stdout = None
+            try:
+                _, complaint = process.communicate(timeout=60)
+            finally:
+                process.kill()
+        return subprocess.CompletedProcess(command, process.returncode, read, complaint)
+
 
 def site(directory: Path, server: DnsServer) -> Site:
     """Write the configuration of a pair whose main agent is online."""

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from failover_dns.edge.check import registrations
+from failover_dns.edge.check.registration import registrations
 from tests.edge.commands import Site, site
 from tests.edge.settings.test_load import read, tables
 from tests.matrix.zones import CLASSLESS, MATRIX_ZONES, PARENT

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.kerberos.client import signing
+from tests.kerberos.site import MAIN, OWN, Site, clean
 from tests.servers import kerberos, samba
 from tests.servers.kerberos import Realm, require_libraries, running_realm
 from tests.servers.programs import require
@@ -48,3 +50,18 @@ def domain(samba_domain: Realm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def realm(request: pytest.FixtureRequest) -> Realm:
     found: Realm = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+async def site(realm: Realm, tmp_path: Path) -> AsyncIterator[Site]:
+    """A pair in both zones, with MAIN online and nothing of it in DNS but the agents' own addresses."""
+    made = Site(tmp_path, realm)
+    made.configure()
+    made.online(MAIN)
+    await clean(realm)
+    async with signing(realm) as client:
+        for name, address in OWN.items():
+            assert (await client.add(name, address)).verified
+    yield made
+    realm.configure(tmp_path)
+    await clean(realm)

@@ -27,13 +27,14 @@ PROGRAMS = ("named", "krb5kdc", "kdb5_util", "kadmin.local", "kinit", "krb5-conf
 LIBRARIES = ("gssapi", "krb5", "spnego")
 ACCOUNT = "failover"
 STRANGER = "stranger"
+REVERSE = "10.10.10.in-addr.arpa."
 PASSWORD = "Made-up.1"
 ASK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Realm:
-    """A realm with one KDC and one DNS server, which takes updates of `zone` from `ACCOUNT`."""
+    """A realm with one KDC and one DNS server, which takes updates of `zone` and of `REVERSE` from `ACCOUNT`."""
 
     name: str
     zone: str
@@ -57,9 +58,9 @@ class Realm:
         path.write_text(krb5_conf(self.name, kdc_port or self.kdc_port, settings))
         return path
 
-    def ask(self, name: str, rdtype: str) -> set[str]:
-        """Return the values at a name of the zone, asked for unsigned."""
-        query = dns.message.make_query(f"{name}.{self.zone}", rdtype)
+    def ask(self, name: str, rdtype: str, zone: str | None = None) -> set[str]:
+        """Return the values at a name of a zone, of the forward one if none is given, asked for unsigned."""
+        query = dns.message.make_query(f"{name}.{zone or self.zone}", rdtype)
         answer = dns.query.tcp(query, HOST, timeout=ASK_S, port=self.dns_port)
         return {rdata.to_text() for rrset in answer.answer for rdata in rrset}
 
@@ -237,6 +238,11 @@ zone "example.test." {{
   file "example.test.zone";
   update-policy {{ grant {ACCOUNT}@EXAMPLE.TEST zonesub ANY; }};
 }};
+zone "{REVERSE}" {{
+  type primary;
+  file "reverse.zone";
+  update-policy {{ grant {ACCOUNT}@EXAMPLE.TEST zonesub ANY; }};
+}};
 """)
     if not (folder / "principals").exists():
         _populate(folder, environment)
@@ -246,6 +252,10 @@ zone "example.test." {{
 def _populate(folder: Path, environment: Mapping[str, str]) -> None:
     (folder / "example.test.zone").write_text(
         "$TTL 60\n@ 3600 IN SOA ns hostmaster 1 3600 600 86400 30\n@ 3600 IN NS ns\nns IN A 192.0.2.53\n"
+    )
+    (folder / "reverse.zone").write_text(
+        "$TTL 60\n@ 3600 IN SOA ns.example.test. hostmaster.example.test. 1 3600 600 86400 30\n"
+        "@ 3600 IN NS ns.example.test.\n"
     )
     _run([program("kdb5_util"), "create", "-s", "-r", "EXAMPLE.TEST", "-P", PASSWORD], environment)
     _run(

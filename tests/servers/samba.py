@@ -5,15 +5,16 @@ It has to be root to be one, and takes seconds to be set up: one serves all the 
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.kerberos import ACCOUNT, PASSWORD, STRANGER, Realm, Service, answers, program
+from tests.servers.kerberos import ACCOUNT, PASSWORD, REVERSE, STRANGER, Realm, Service, answers, program
 from tests.servers.programs import ATTEMPTS, HOST, free_port
 
-PROGRAMS = ("samba", "samba-tool", "krb5-config")
+PROGRAMS = ("samba", "samba-tool", "ldbsearch", "ldbadd", "krb5-config")
 REALM = "AD.EXAMPLE.TEST"
 ZONE = "ad.example.test."
 SERVER = "dc1.ad.example.test"
@@ -71,6 +72,27 @@ def allow(domain: Realm, account: str, name: str) -> None:
     _tool(domain.folder, "dsacl", "set", f"--objectdn={node}", f"--sddl={grants}", local=True)
 
 
+def shell(domain: Realm, commands: str) -> None:
+    """Run commands as on the domain controller, where its tools need not be told which files are its."""
+    tools = domain.folder / "bin"
+    tools.mkdir(exist_ok=True)
+    for name in ("samba-tool", "ldbdel"):
+        (tools / name).write_text(
+            f'#!/bin/sh\nexec {program(name)} "$@" --configfile={_conf(domain.folder)} '
+            f"-H {domain.folder}/private/sam.ldb\n"
+        )
+        (tools / name).chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-e", "-c", commands],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+    )
+    if done.returncode:
+        raise RuntimeError(f"{commands}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+
+
 def _provision(folder: Path) -> None:
     for part in ("state/sysvol", "cache", "private", "lock"):
         (folder / part).mkdir(parents=True)
@@ -85,6 +107,35 @@ def _provision(folder: Path) -> None:
         _tool(folder, "user", "create", account, PASSWORD)
         keytab = str(folder / f"{account}.keytab")
         _tool(folder, "domain", "exportkeytab", keytab, f"--principal={account}")
+    _add_reverse_zone(folder)
+
+
+def _add_reverse_zone(folder: Path) -> None:
+    """Make a second zone with the SOA and NS records of the first: samba-tool takes a running server for that."""
+    base = "CN=MicrosoftDNS,DC=DomainDnsZones,DC=ad,DC=example,DC=test"
+    zone = f"dn: DC={REVERSE[:-1]},{base}\nobjectClass: top\nobjectClass: dnsZone\n"
+    records = [
+        line
+        for line in _ldb(
+            folder, "ldbsearch", "-b", f"DC=@,DC={ZONE[:-1]},{base}", "--scope=base", "dnsRecord"
+        )
+        .replace("\n ", "")
+        .splitlines()
+        if line.startswith("dnsRecord:")
+    ]
+    apex = "\n".join(
+        [f"dn: DC=@,DC={REVERSE[:-1]},{base}", "objectClass: top", "objectClass: dnsNode", *records]
+    )
+    (folder / "reverse.ldif").write_text(f"{zone}\n{apex}\n")
+    _ldb(folder, "ldbadd", str(folder / "reverse.ldif"))
+
+
+def _ldb(folder: Path, tool: str, *arguments: str) -> str:
+    where = [f"--configfile={_conf(folder)}", "-H", str(folder / "private/sam.ldb")]
+    done = subprocess.run([program(tool), *where, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{tool}: {done.stdout[-1000:]}{done.stderr[-1000:]}")
+    return done.stdout
 
 
 def _configure(folder: Path, dns_port: int, kdc_port: int, kpasswd_port: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 from failover_dns.core.outcome import Said
 from failover_dns.wire.answer import judge
 from tests.wire.answers import KEY, OTHER_SECRET, answer, echo, refuse_signature, sent_update
+from tests.wire.test_context import OURS, sent_under_context
 
 ZONE = "example.test."
 ROWS = [
@@ -175,3 +176,53 @@ def test_an_rcode_nobody_knows_is_told_as_it_came() -> None:
     request, wire = sent_update()
     judged = judge(request, answer(wire, rcode=dns.rcode.Rcode(12)), KEY, ZONE)
     assert (judged.what, judged.cure) == ("the primary answered 12", "see the primary's own log")
+
+
+def test_an_echoed_servfail_under_a_context_is_the_access_list_or_a_real_failure_and_says_both() -> None:
+    # Samba before 4.22.
+    request, wire = sent_under_context()
+    judged = judge(request, echo(wire, dns.rcode.SERVFAIL), OURS, ZONE)
+    assert (judged.said, judged.rcode) == (Said.DENIED, "SERVFAIL")
+    assert judged.what == "the primary failed, or its access list denies this update: it answers both alike"
+    assert judged.cure == (
+        "let `failover-dns check` tell which names failover@EXAMPLE.TEST has to be granted; if it finds none, see "
+        "the primary's own log"
+    )
+
+
+def test_a_servfail_that_is_no_echo_is_a_failure_under_a_context_too() -> None:
+    request, wire = sent_under_context()
+    assert judge(request, answer(wire, rcode=dns.rcode.SERVFAIL, signer=OURS), OURS, ZONE).said is Said.FAILED
+
+
+@pytest.mark.parametrize(("rcode", "said"), [*ROWS, (dns.rcode.NOERROR, Said.UNVERIFIED)])
+def test_every_echo_under_a_context_says_what_to_do(rcode: dns.rcode.Rcode, said: Said) -> None:
+    request, wire = sent_under_context()
+    judged = judge(request, echo(wire, rcode), OURS, ZONE)
+    assert judged.what
+    assert judged.cure
+    assert "secret" not in judged.cure
+    assert judged.said is (Said.DENIED if rcode == dns.rcode.SERVFAIL else said)
+
+
+def test_a_refusal_under_a_context_names_the_account_and_who_tells_what_is_missing() -> None:
+    request, wire = sent_under_context()
+    judged = judge(request, answer(wire, rcode=dns.rcode.REFUSED, signer=OURS), OURS, ZONE)
+    assert judged.cure == (
+        "grant failover@EXAMPLE.TEST the names in zone example.test.: `failover-dns check` tells which and how"
+    )
+
+
+def test_an_unsigned_refusal_under_a_context_asks_for_log_and_clocks() -> None:
+    request, wire = sent_under_context()
+    judged = judge(request, answer(wire, rcode=dns.rcode.REFUSED, signer=None), OURS, ZONE)
+    assert judged.cure.startswith(
+        "see the primary's log for failover@EXAMPLE.TEST, and compare both clocks (NTP)"
+    )
+
+
+def test_a_noerror_that_proves_nothing_under_a_context_does_not_ask_for_a_secret() -> None:
+    request, wire = sent_under_context()
+    judged = judge(request, answer(wire, signer=None), OURS, ZONE)
+    assert (judged.said, judged.rcode) == (Said.UNVERIFIED, "NOERROR")
+    assert judged.cure.startswith("look for what stands between failover@EXAMPLE.TEST and the primary")

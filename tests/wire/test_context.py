@@ -9,12 +9,14 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.tsig
+import dns.update
 import pytest
 
 from failover_dns.core.kerberos import NegotiationError
 from failover_dns.wire.context import ContextKey, signer_name
-from failover_dns.wire.sign import hear, sign
-from tests.wire.answers import KEY, answer, echo, refuse_signature, sign_at
+from failover_dns.wire.sign import hear, lost, sign
+from failover_dns.wire.update import build
+from tests.wire.answers import CHANGE, KEY, answer, echo, refuse_signature, sign_at
 
 NAME = dns.name.from_text("1234.failover-dns.")
 
@@ -48,6 +50,12 @@ OURS = ContextKey(NAME, Shared(), "failover@EXAMPLE.TEST")
 def asked(key: dns.tsig.Key = OURS) -> tuple[dns.message.Message, bytes]:
     query = dns.message.make_query("dma-main.example.test.", "A")
     return query, sign(query, key)
+
+
+def sent_under_context() -> tuple[dns.update.UpdateMessage, bytes]:
+    """Return an update as it was sent under a context, and its octets."""
+    message = build(CHANGE)
+    return message, sign(message, OURS)
 
 
 def test_an_answer_by_the_same_context_is_verified() -> None:
@@ -146,3 +154,19 @@ def test_an_answer_out_of_time_says_to_set_the_clocks() -> None:
     response = dns.message.make_response(dns.message.from_wire(wire, keyring=False))
     heard = hear(query, sign_at(wire, response, time_s=1_700_000_000), KEY)
     assert (heard.verified, heard.cure) == (False, "set this host's clock and the primary's (NTP)")
+
+
+@pytest.mark.parametrize(
+    ("rcode", "error", "gone"),
+    [(dns.rcode.NOTAUTH, 17, True), (dns.rcode.NOTAUTH, 18, False), (dns.rcode.NOERROR, 17, False)],
+)
+def test_a_negotiated_key_is_lost_where_the_server_says_so(
+    rcode: dns.rcode.Rcode, error: int, *, gone: bool
+) -> None:
+    query, wire = asked()
+    assert lost(query, refuse_signature(wire, error, rcode=rcode), OURS) is gone
+
+
+def test_a_shared_key_is_never_lost() -> None:
+    query, wire = asked(KEY)
+    assert not lost(query, refuse_signature(wire, 17), KEY)

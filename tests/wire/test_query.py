@@ -16,6 +16,7 @@ from failover_dns.core.model import Key, RRset, Type
 from failover_dns.wire.query import ask, read, read_unsigned
 from failover_dns.wire.sign import sign
 from tests.wire.answers import KEY, OTHER_SECRET, answer, blank_response, echo, refuse_signature, signed
+from tests.wire.test_context import OURS
 
 MAIN = Key("dma-main.example.test.", Type.A)
 FIVE = dns.rrset.from_text("dma-main.example.test.", 300, "IN", "A", "10.10.10.1", "10.10.10.5")
@@ -198,3 +199,16 @@ def test_an_unsigned_answer_without_the_record_reports_that_there_is_none() -> N
     key = Key("dma-main.example.test.", Type.A)
     query = ask(key)
     assert read_unsigned(key, query, blank_response(query.to_wire()).to_wire()) == RRset(key=key)
+
+
+def test_under_a_context_no_cure_speaks_of_a_secret() -> None:
+    query = ask(MAIN)
+    wire = sign(query, OURS)
+    with pytest.raises(
+        ReadError, match=r"NOTAUTH; see the primary's log for failover@EXAMPLE\.TEST, and compare"
+    ):
+        read(MAIN, query, answer(wire, rcode=dns.rcode.NOTAUTH, signer=OURS), OURS)
+    with pytest.raises(
+        ReadError, match=r"is not signed; look for what stands between failover@EXAMPLE\.TEST and"
+    ):
+        read(MAIN, query, answer(wire, FIVE, signer=None), OURS)

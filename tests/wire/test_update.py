@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from failover_dns.core.model import Change, Key, Record, RRset, Type
 from failover_dns.wire.keys import tsig_key
 from failover_dns.wire.sign import sign
-from failover_dns.wire.update import build, prove, prove_grant
+from failover_dns.wire.update import build, prove, prove_creation, prove_grant
 
 MAIN = Key("main.x.", Type.A)
 BACKUP = Key("backup.x.", Type.A)
@@ -126,6 +126,17 @@ def test_a_grant_is_proved_by_removing_a_value_that_is_not_there(rrset: RRset, r
     message = prove_grant("x.", rrset)
     assert message.prerequisite == prove("x.", (rrset,)).prerequisite
     assert [text(found) for found in message.update] == [removed]
+
+
+def test_the_right_to_make_a_name_is_proved_by_a_value_that_comes_and_goes_in_this_order() -> None:
+    message = prove_creation("x.", RRset(key=BACKUP))
+    assert message.prerequisite == prove("x.", (RRset(key=BACKUP),)).prerequisite
+    assert [text(found) for found in message.update] == [
+        "backup.x. 0 IN A 192.0.2.1",
+        "backup.x. 0 NONE A 192.0.2.1",
+    ]
+    parsed = dns.message.from_wire(message.to_wire())
+    assert [found.deleting for found in parsed.sections[2]] == [None, RdataClass.NONE]
 
 
 ADDRESSES = st.sets(st.ip_addresses(v=4), max_size=5)

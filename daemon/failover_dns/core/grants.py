@@ -56,15 +56,14 @@ def for_bind(grants: Iterable[Grant]) -> str:
 
 
 def for_knot(grants: Iterable[Grant]) -> str:
-    """Return `acl` and `zone` of knot.conf; names that share their types share a rule."""
+    """Return `acl` and `zone` of knot.conf; a zone has one rule, since one has to allow a whole message."""
     rules: list[str] = []
     zones: list[str] = []
     for grant in grants:
-        ids = []
-        for number, (types, names) in enumerate(_by_types(grant), start=1):
-            ids.append(f"failover-dns-{grant.zone}{number}")
-            rules += _knot_rule(ids[-1], grant.signer, names, types)
-        zones += [f'  - domain: "{grant.zone}"', f"    acl: [{_quoted(ids)}]"]
+        rule = f"failover-dns-{grant.zone}"
+        types = sorted({key.type for key in grant.keys})
+        rules += _knot_rule(rule, grant.signer, grant.names, types)
+        zones += [f'  - domain: "{grant.zone}"', f"    acl: [{_quoted([rule])}]"]
     return "\n".join([*_KNOT_HEAD, "acl:", *rules, "zone:", *zones]) + "\n"
 
 
@@ -80,7 +79,29 @@ def for_powerdns(grants: Iterable[Grant]) -> str:
 
 def for_ad(grants: Iterable[Grant]) -> str:
     """Return `dsacls` commands for the nodes of zones that Active Directory holds."""
-    return "\n".join(_AD_HEAD + [line for grant in grants for line in _ad_zone(grant)]) + "\n"
+    grants = tuple(grants)
+    unknown = not all(map(_is_principal, (grant.signer for grant in grants)))
+    lines = [_dsacls(grant, name) for grant in grants for name in grant.names]
+    return "\n".join([*_AD_HEAD, *(_AD_UNKNOWN if unknown else ()), *lines]) + "\n"
+
+
+def for_samba(grants: Iterable[Grant]) -> str:
+    """Return `samba-tool` commands for a shell on a domain controller."""
+    grants = tuple(grants)
+    unknown = not all(map(_is_principal, (grant.signer for grant in grants)))
+    lines = [line for grant in grants for line in _samba_zone(grant)]
+    return "\n".join([*_SAMBA_HEAD, *(_SAMBA_UNKNOWN if unknown else ()), *lines]) + "\n"
+
+
+def mend(zone: str, name: str, signer: str) -> str:
+    """Return how the account `signer` is given a name that another account made."""
+    grant = Grant(zone=zone, signer=signer, keys=(Key(name, Type.A),))
+    windows = _dsacls(grant, name).replace("%ACCOUNT%", _ACCOUNT).replace("%DOMAIN%", _DOMAIN)
+    samba = "; ".join(_samba_zone(grant)).replace("$ACCOUNT", _ACCOUNT_OF_SAMBA).replace("$DOMAIN", _DOMAIN)
+    return (
+        f"in Active Directory {name} belongs to the account that made it, even once its records are gone: grant it, "
+        f"on Windows by `{windows}`, on Samba by `{samba}`; with BIND in update-policy, as `failover-dns grants` tells"
+    )
 
 
 RENDER: Mapping[str, Callable[[Iterable[Grant]], str]] = {
@@ -88,6 +109,7 @@ RENDER: Mapping[str, Callable[[Iterable[Grant]], str]] = {
     "knot": for_knot,
     "powerdns": for_powerdns,
     "ad": for_ad,
+    "samba": for_samba,
 }
 """How the grants are written for each kind of server."""
 
@@ -99,6 +121,7 @@ _BIND_HEAD = [
 _KNOT_HEAD = [
     "# knot.conf: add these rules to what the zones have in acl already.",
     "# Reading needs nothing more: a zone answers signed queries of every key that one of its rules names.",
+    "# One rule must allow a whole message, so each name here may have each of the types.",
 ]
 _POWERDNS_HEAD = [
     "# pdns.conf: dnsupdate=yes, and allow-dnsupdate-from= with nothing after it, since a zone that has no",
@@ -112,9 +135,20 @@ _AD_HEAD = [
     "rem NOT YET RUN ON WINDOWS: try it in a test domain first.",
     "rem The names must exist. AD keeps all records of a name in one attribute: types cannot be restricted.",
     "rem Reading needs nothing more. A zone that is replicated to the whole forest is in DC=ForestDnsZones.",
-    "set ACCOUNT=EXAMPLE\\failover-dns$",
-    "set DOMAIN=DC=example,DC=test",
 ]
+_ACCOUNT = "EXAMPLE\\failover-dns$"
+_ACCOUNT_OF_SAMBA = "failover-dns"
+_DOMAIN = "DC=example,DC=test"
+_AD_UNKNOWN = [f"set ACCOUNT={_ACCOUNT}", f"set DOMAIN={_DOMAIN}"]
+_SAMBA_HEAD = [
+    "# On a domain controller, as root. The names must exist: `failover-dns check` makes those that are free.",
+    "# AD keeps all records of a name in one attribute: types cannot be restricted. Reading needs nothing more.",
+]
+_SAMBA_UNKNOWN = [f"ACCOUNT={_ACCOUNT_OF_SAMBA}", f"DOMAIN={_DOMAIN}"]
+
+_DNS_RECORD = "e0fa1e69-9b45-11d0-afdd-00c04fd930c9"
+_DNS_TOMBSTONED = "d5eb2eb7-be4e-463b-a214-634a44d7392e"
+"""schemaIDGUIDs of the two attributes that an update writes (MS-ADSC)."""
 
 
 def _bind_zone(grant: Grant) -> Iterator[str]:
@@ -125,13 +159,6 @@ def _bind_zone(grant: Grant) -> Iterator[str]:
         yield f'        grant "{grant.signer}" name "{name}" {" ".join(types)};'
     yield "    };"
     yield "};"
-
-
-def _by_types(grant: Grant) -> list[tuple[tuple[Type, ...], list[str]]]:
-    found: dict[tuple[Type, ...], list[str]] = {}
-    for name, types in grant.types.items():
-        found.setdefault(types, []).append(name)
-    return sorted(found.items())
 
 
 def _knot_rule(rule: str, signer: str, names: Iterable[str], types: Iterable[Type]) -> Iterator[str]:
@@ -148,9 +175,28 @@ def _quoted(texts: Iterable[str]) -> str:
     return ", ".join(f'"{text}"' for text in texts)
 
 
-def _ad_zone(grant: Grant) -> Iterator[str]:
-    zone = grant.zone.removesuffix(".")
+def _is_principal(signer: str) -> bool:
+    return "@" in signer and not signer.startswith("/")
+
+
+def _dsacls(grant: Grant, name: str) -> str:
+    known = _is_principal(grant.signer)
+    account = grant.signer if known else "%ACCOUNT%"
+    where = _node(grant, name, "%DOMAIN%")
+    return f'dsacls "{where}" /G "{account}:WP;dnsRecord" "{account}:WP;dNSTombstoned"'
+
+
+def _samba_zone(grant: Grant) -> Iterator[str]:
+    account = grant.signer.partition("@")[0] if _is_principal(grant.signer) else "$ACCOUNT"
+    yield f"SID=$(samba-tool user show \"{account}\" --attributes=objectSid | sed -n 's/^objectSid: //p')"
+    rights = "".join(f"(OA;;WP;{attribute};;$SID)" for attribute in (_DNS_RECORD, _DNS_TOMBSTONED))
     for name in grant.names:
-        node = name.removesuffix(grant.zone).removesuffix(".") or "@"
-        where = f"DC={node},DC={zone},CN=MicrosoftDNS,DC=DomainDnsZones,%DOMAIN%"
-        yield f'dsacls "{where}" /G "%ACCOUNT%:WP;dnsRecord" "%ACCOUNT%:WP;dNSTombstoned"'
+        yield f'samba-tool dsacl set --objectdn="{_node(grant, name, "$DOMAIN")}" --sddl="{rights}"'
+
+
+def _node(grant: Grant, name: str, unknown_domain: str) -> str:
+    """Return where the directory keeps a name: in the partition of the account's domain, if that is known."""
+    realm = grant.signer.partition("@")[2].lower() if _is_principal(grant.signer) else ""
+    domain = ",".join(f"DC={label}" for label in realm.split(".")) if realm else unknown_domain
+    node = name.removesuffix(grant.zone).removesuffix(".") or "@"
+    return f"DC={node},DC={grant.zone.removesuffix('.')},CN=MicrosoftDNS,DC=DomainDnsZones,{domain}"

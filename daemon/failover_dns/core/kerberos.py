@@ -22,11 +22,10 @@ class Flag(StrEnum):
     MUTUAL = "mutual"
     INTEGRITY = "integrity"
     REPLAY = "replay"
-    SEQUENCE = "sequence"
 
 
 FLAGS = (Flag.MUTUAL, Flag.INTEGRITY)
-"""What `nsupdate` asks for; with `sequence` a lost answer makes the next one fail."""
+"""What `nsupdate` asks for. Sequence is not to be had: messages go over several connections, in no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

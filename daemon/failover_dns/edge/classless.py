@@ -6,7 +6,7 @@ resolver is asked.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import AsyncExitStack
 
 import dns.flags
@@ -21,7 +21,7 @@ from failover_dns.effects.primary import Primary
 from failover_dns.wire.query import ask, read_unsigned
 
 
-async def delegations(loaded: Loaded, zones: Mapping[str, Zone]) -> AsyncIterator[Finding]:
+async def delegations(loaded: Loaded, zones: Mapping[str, Zone]) -> AsyncGenerator[Finding, None]:
     """Return for each pointer in a classless zone whether the usual reverse name leads to it."""
     for pair in loaded.pairs:
         for ip, pointer in pair.pointers.items():

@@ -4,7 +4,7 @@ rcode                                      verified    otherwise
 NOERROR                                    DONE        UNVERIFIED
 NXRRSET YXRRSET NXDOMAIN YXDOMAIN          LOST_RACE   LOST_RACE (the read-back confirms it)
 REFUSED NOTAUTH NOTZONE NOTIMP FORMERR     DENIED      DENIED
-SERVFAIL and any other                     FAILED      FAILED
+SERVFAIL and any other                     FAILED      FAILED (an echo under a context: DENIED)
 none: not DNS, or another's answer                     UNVERIFIED
 """
 
@@ -15,7 +15,8 @@ import dns.rcode
 import dns.tsig
 
 from failover_dns.core.outcome import Answer, Said
-from failover_dns.wire.sign import UNPROVED, UNTOLD, Heard, hear
+from failover_dns.wire.context import ContextKey, signer_name
+from failover_dns.wire.sign import Heard, hear, unproved, untold
 
 LOST_RACES = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 RACED = (
@@ -51,9 +52,21 @@ _MEANS = {
     ),
 }
 
-_REFUSED_UNSIGNED = (
-    "the primary refuses this update, in an answer that it did not sign",
-    UNTOLD + "; if they are right, grant the key the names in zone {zone}",
+_MEANS_TO_CONTEXT = _MEANS | {
+    dns.rcode.REFUSED: (
+        "the primary refuses this update",
+        "grant {key} the names in zone {zone}: `failover-dns check` tells which and how",
+    ),
+    dns.rcode.NOTAUTH: (
+        "the primary is not authoritative for zone {zone}",
+        "check `primaries` of the zone",
+    ),
+}
+"""The same where the key was negotiated."""
+
+_DENIED_BY_ECHO = (
+    "the primary failed, or its access list denies this update: it answers both alike",
+    "let `failover-dns check` tell which names {key} has to be granted; if it finds none, see the primary's own log",
 )
 
 
@@ -65,18 +78,26 @@ def judge(request: dns.message.Message, wire: bytes, key: dns.tsig.Key, zone: st
     rcode = heard.message.rcode()
     if rcode == dns.rcode.NOERROR:
         said = Said.DONE if heard.verified else Said.UNVERIFIED
-        cure = "" if heard.verified else heard.cure or UNPROVED.format(key=key.name.to_text())
+        cure = "" if heard.verified else heard.cure or unproved(key)
         return Answer(said=said, rcode=heard.rcode, what=heard.problem, cure=cure)
-    return _failure(heard, rcode, key.name.to_text(), zone)
+    return _failure(heard, rcode, key, zone)
 
 
-def _failure(heard: Heard, rcode: dns.rcode.Rcode, key: str, zone: str) -> Answer:
-    what, cure = _MEANS.get(rcode, (f"the primary answered {heard.rcode}", "see the primary's own log"))
-    if rcode == dns.rcode.REFUSED and not heard.signed:
-        what, cure = _REFUSED_UNSIGNED
+def _failure(heard: Heard, rcode: dns.rcode.Rcode, key: dns.tsig.Key, zone: str) -> Answer:
+    said, (what, cure) = _SAID.get(rcode, Said.FAILED), _means(heard, rcode, key)
+    if heard.echo and rcode == dns.rcode.SERVFAIL and isinstance(key, ContextKey):
+        said, (what, cure) = Said.DENIED, _DENIED_BY_ECHO
     return Answer(
-        said=_SAID.get(rcode, Said.FAILED),
+        said=said,
         rcode=heard.rcode,
-        what=heard.problem if heard.cure else what.format(key=key, zone=zone),
-        cure=heard.cure or cure.format(key=key, zone=zone),
+        what=heard.problem if heard.cure else what.format(key=signer_name(key), zone=zone),
+        cure=heard.cure or cure.format(key=signer_name(key), zone=zone),
     )
+
+
+def _means(heard: Heard, rcode: dns.rcode.Rcode, key: dns.tsig.Key) -> tuple[str, str]:
+    if rcode == dns.rcode.REFUSED and not heard.signed:
+        what = "the primary refuses this update, in an answer that it did not sign"
+        return what, untold(key) + "; if they are right, grant the key the names in zone {zone}"
+    means = _MEANS_TO_CONTEXT if isinstance(key, ContextKey) else _MEANS
+    return means.get(rcode, (f"the primary answered {heard.rcode}", "see the primary's own log"))

@@ -17,7 +17,7 @@ import dns.tsig
 from failover_dns.core.errors import ReadError
 from failover_dns.core.model import Key, RRset, Type
 from failover_dns.wire.records import to_name, to_rrset
-from failover_dns.wire.sign import UNPROVED, UNTOLD, Heard, hear, hear_unsigned
+from failover_dns.wire.sign import Heard, hear, hear_unsigned, unproved, untold
 
 
 def ask(key: Key) -> dns.message.Message:
@@ -35,7 +35,7 @@ def read(
     With `zone` an absence counts only if it is one in that zone: the SOA beside it says (RFC 2308 2).
     """
     heard = hear(query, wire, signer)
-    message = proved(f"reading {key.name} {key.type}", heard, signer.name.to_text())
+    message = proved(f"reading {key.name} {key.type}", heard, signer)
     denier = _denier(message)
     if zone and denier not in {None, zone}:
         what = f"reading {key.name} {key.type}: the name is in zone {denier} here, not in {zone}"
@@ -56,7 +56,7 @@ def read_unsigned(key: Key, query: dns.message.Message, wire: bytes) -> RRset:
     return to_rrset(key, _find(message, key))
 
 
-def proved(where: str, heard: Heard, signer: str) -> dns.message.Message:
+def proved(where: str, heard: Heard, signer: dns.tsig.Key) -> dns.message.Message:
     """Return the answer if it is authentic, authoritative and whole; ReadError if it proves nothing."""
     message = heard.message
     if message is None:
@@ -67,7 +67,7 @@ def proved(where: str, heard: Heard, signer: str) -> dns.message.Message:
         what = f"{where}: the primary answered {heard.rcode}{skew}"
         raise ReadError(what, heard.cure or _cure(rcode, signer))
     if not heard.verified:
-        raise ReadError(f"{where}: {heard.problem}", heard.cure or UNPROVED.format(key=signer))
+        raise ReadError(f"{where}: {heard.problem}", heard.cure or unproved(signer))
     if not message.flags & dns.flags.AA:
         raise ReadError(f"{where}: {_without_authority(message)}", _whose(message))
     if message.flags & dns.flags.TC:
@@ -105,11 +105,11 @@ def _denier(message: dns.message.Message) -> str | None:
     return soas[0].to_text().lower() if soas and not message.answer else None
 
 
-def _cure(rcode: dns.rcode.Rcode, signer: str) -> str:
+def _cure(rcode: dns.rcode.Rcode, signer: dns.tsig.Key) -> str:
     if rcode == dns.rcode.REFUSED:
         return "allow queries from this host, and check that this server serves the zone"
     if rcode == dns.rcode.NOTAUTH:
-        return UNTOLD.format(key=signer)
+        return untold(signer)
     return "see the primary's own log"
 
 

@@ -37,12 +37,15 @@ TOLD_OF_CONTEXT = {
 """The same for a key that was negotiated."""
 
 UNTOLD = "compare name, secret and algorithm of key {key} on both sides, and both clocks (NTP)"
-"""The cure where a server does not say what is wrong with a signature (PowerDNS never does)."""
+UNTOLD_OF_CONTEXT = "see the primary's log for {key}, and compare both clocks (NTP)"
 
 UNPROVED = (
     "compare the secret of key {key} on both sides, and look for what stands between: a proxy, a balancer"
 )
-"""The cure where an answer proves nothing: it is not signed, or not with our key."""
+UNPROVED_OF_CONTEXT = (
+    "look for what stands between {key} and the primary, a proxy or a balancer; if there is nothing, the primary "
+    "signs in a way that cannot be verified: update it"
+)
 
 OTHERS = "what came back answers another question"
 NOT_DNS = "is this port a DNS server's?"
@@ -96,6 +99,18 @@ def lost(request: dns.message.Message, wire: bytes, key: dns.tsig.Key) -> bool:
     if not isinstance(key, ContextKey) or wire[3] & RCODE not in LOSING:
         return False
     return hear(request, wire, key).context_lost
+
+
+def untold(key: dns.tsig.Key) -> str:
+    """Return the cure where a server does not say what is wrong with a signature (PowerDNS never does)."""
+    text = UNTOLD_OF_CONTEXT if isinstance(key, ContextKey) else UNTOLD
+    return text.format(key=signer_name(key))
+
+
+def unproved(key: dns.tsig.Key) -> str:
+    """Return the cure where an answer proves nothing: it is not signed, or not with our key."""
+    text = UNPROVED_OF_CONTEXT if isinstance(key, ContextKey) else UNPROVED
+    return text.format(key=signer_name(key))
 
 
 def hear_unsigned(request: dns.message.Message, wire: bytes) -> Heard:

@@ -48,10 +48,11 @@ def read_soa(query: dns.message.Message, wire: bytes, signer: dns.tsig.Key | Non
     """
     name = query.question[0].name
     where = f"reading {name} SOA"
-    if signer:
-        message = proved(where, hear(query, wire, signer), signer.name.to_text())
-    else:
-        message = _said(where, hear_unsigned(query, wire))
+    message = (
+        proved(where, hear(query, wire, signer), signer)
+        if signer
+        else _said(where, hear_unsigned(query, wire))
+    )
     for rrset in (*message.answer, *message.authority):
         if rrset.rdtype == dns.rdatatype.SOA and name.is_subdomain(rrset.name):
             return _soa(rrset)

@@ -57,3 +57,16 @@ def prove_grant(zone: str, rrset: RRset) -> dns.update.UpdateMessage:
     absent = next(value for value in _STRANGERS[rrset.key.type] if value not in rrset.values)
     message.delete(to_name(rrset.key.name), to_rdata(rrset.key.type, absent))
     return message
+
+
+def prove_creation(zone: str, rrset: RRset) -> dns.update.UpdateMessage:
+    """Return an update that needs the permission to create a name, and after which there is none.
+
+    One value comes and goes, in the order that RFC 2136 3.4.2 demands. Where Active Directory keeps the zone a name
+    without records still has an owner, whom removing a value from it does not ask.
+    """
+    message = prove(zone, (rrset,))
+    rdata = to_rdata(rrset.key.type, _STRANGERS[rrset.key.type][0])
+    message.add(to_name(rrset.key.name), 0, rdata)
+    message.delete(to_name(rrset.key.name), rdata)
+    return message

@@ -102,4 +102,4 @@ def test_a_name_too_long_for_the_fence_is_refused_unless_there_is_none(tmp_path:
     long = ".".join(["a" * 60] * 2) + ".example.test."
     wrong = put(tables(tmp_path), "pairs.0.agents.0.name", value=long)
     assert any("too long for the pair's fence" in problem for problem in problems(wrong))
-    assert not any("fence" in problem for problem in problems(put(wrong, "pairs.0.fence", value=False)))
+    assert read(put(wrong, "pairs.0.fence", value=False)).pairs[0].fence is False

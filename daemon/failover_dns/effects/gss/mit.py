@@ -23,7 +23,6 @@ _FLAGS = {
     Flag.MUTUAL: gssapi.RequirementFlag.mutual_authentication,
     Flag.INTEGRITY: gssapi.RequirementFlag.integrity,
     Flag.REPLAY: gssapi.RequirementFlag.replay_detection,
-    Flag.SEQUENCE: gssapi.RequirementFlag.out_of_sequence_detection,
 }
 
 _CACHE = "tickets"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import dns.tsig
@@ -20,7 +19,6 @@ from failover_dns.core.model import Instant
 from failover_dns.effects import Run
 from failover_dns.effects.gss import Context, Mechanism
 from failover_dns.wire.context import ContextKey
-from failover_dns.wire.sign import hear
 from failover_dns.wire.tkey import ask_tkey, fresh_name, read_tkey
 
 MAX_LEGS = 8
@@ -88,6 +86,15 @@ class GssSigner:
         if held.life.due(now_s) and now_s >= self._renew_from_s.get(server, now_s):
             self._renew(exchange, server, deadline_s)
         return held.key
+
+    async def ticket(self, server_name: str, *, deadline_s: float) -> None:
+        """Get a ticket for the server of that name and use it for nothing; NegotiationError if there is none."""
+        server, left_s = server_name.rstrip(".").lower(), _until(deadline_s)
+        try:
+            context = await self._run(lambda: self._mechanism.begin(server, fresh=False), deadline_s=left_s())
+            await self._run(_step(context, b""), deadline_s=left_s())
+        except TimeoutError as error:  # the lane's
+            raise explain(Trouble.KDC_SILENT, account=self.name, server=server) from error
 
     def discard(self, key: dns.tsig.Key) -> bool:
         """Forget the context of `key`, which its server does not accept; return whether another may help."""
@@ -165,12 +172,11 @@ class GssSigner:
     ) -> tuple[ContextKey, Life]:
         """Pass tokens to and fro until the context is complete (RFC 3645 3.1).
 
-        The signature on the last answer is taken note of, so that a context that counts (`sequence`) does, and
-        not insisted on: some servers leave it out, and every answer after it has to verify.
+        The signature on the last answer is not looked at: some servers leave it out, and every answer after it has
+        to verify.
         """
         since_s, name, token = self._clock().mono_s, fresh_name(), b""
         life_s = float("inf")
-        proof: Callable[[], object] = _nothing
         context = await self._run(lambda: self._mechanism.begin(server, fresh=fresh), deadline_s=left_s())
         key = ContextKey(name, context, self.name)
         for _ in range(MAX_LEGS):
@@ -179,18 +185,13 @@ class GssSigner:
                 query = ask_tkey(name, token, now_s=self._clock().wall_s)
                 wire = await exchange(query.to_wire(), deadline_s=left_s())
                 leg = read_tkey(query, wire, server)
-                token, life_s, proof = leg.token, leg.life_s, partial(hear, query, wire, key)
+                token, life_s = leg.token, leg.life_s
             if context.complete:
-                proof()
                 shorter_s = min(life_s, life_s if context.life_s is None else context.life_s)
                 return key, Life(since_s=since_s, life_s=max(shorter_s, MIN_LIFE_S))
             if not token:
                 break
         raise explain(Trouble.OTHER, account=self.name, server=server, said="the negotiation came to no end")
-
-
-def _nothing() -> None:
-    """Prove nothing: the primary was not asked yet."""
 
 
 def _step(context: Context, token: bytes) -> Callable[[], bytes]:

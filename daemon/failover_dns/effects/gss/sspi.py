@@ -13,7 +13,6 @@ _FLAGS = {
     Flag.MUTUAL: spnego.ContextReq.mutual_auth,
     Flag.INTEGRITY: spnego.ContextReq.integrity,
     Flag.REPLAY: spnego.ContextReq.replay_detect,
-    Flag.SEQUENCE: spnego.ContextReq.sequence_detect,
 }
 
 _TROUBLES = {
