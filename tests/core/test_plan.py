@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from failover_dns.core.model import (
     Address,
     Agent,
+    Change,
     Key,
     Layout,
     Pair,
@@ -24,7 +25,16 @@ from failover_dns.core.model import (
     address_type,
     reverse_name,
 )
-from failover_dns.core.plan import UnknownZoneError, keys, names, plan, wanted, writable_keys, zone_for
+from failover_dns.core.plan import (
+    UnknownZoneError,
+    before,
+    keys,
+    names,
+    plan,
+    wanted,
+    writable_keys,
+    zone_for,
+)
 
 MAIN = Agent(name="dma-main.example.test.", addresses=(ip_address("10.10.10.1"),))
 BACKUP = Agent(name="dma-backup.example.test.", addresses=(ip_address("10.10.10.2"),))
@@ -332,7 +342,36 @@ def test_a_plan_is_minimal(situation: tuple[Pair, str, Records]) -> None:
         assert all(each.value not in current[each.key].values for each in change.adds)
         assert all(each.value in current[each.key].values for each in change.removes)
         assert set(change.keys) == {each.key for each in (*change.adds, *change.removes)}
-        assert change.before == tuple(current[key] for key in sorted(change.keys))
+        demanded = [rrset.key for rrset in change.before]
+        assert change.before == tuple(current[key] for key in sorted(demanded))
+        assert {*change.keys} <= {*demanded} <= {*change.keys} | families(pair)
+
+
+def families(pair: Pair) -> set[Key]:
+    return {Key(agent.name, kind) for agent in pair.agents for kind in (Type.A, Type.AAAA)}
+
+
+def test_a_names_last_address_of_a_family_is_removed_only_if_the_other_family_stays() -> None:
+    own, virtual = Key("dma-main.example.test.", Type.A), Key("dma-main.example.test.", Type.AAAA)
+    pair = Pair(name="dms", agents=(MAIN, BACKUP), virtual_ips=(ip_address("2001:db8::5"),))
+    current = {key: RRset(key=key) for key in keys(pair)} | {
+        own: RRset(key=own, values=frozenset({ip_address("10.10.10.1")})),
+        virtual: RRset(key=virtual, values=frozenset({ip_address("2001:db8::5")})),
+    }
+    changes = {change.zone: change for change in plan(pair, BACKUP.name, current, EVERY_ZONE).changes}
+    assert current[own] in changes["example.test."].before
+    assert own not in changes["example.test."].keys
+
+
+def test_the_address_is_added_elsewhere_first_though_the_agents_own_is_added_here_too() -> None:
+    here, there = Key("dma-main.example.test.", Type.A), Key("dma-backup.other.test.", Type.A)
+    moving, own = ip_address("10.10.10.5"), ip_address("10.10.10.1")
+    takes = Change(
+        zone="example.test.", before=(), removes=(Record(here, moving),), adds=(Record(here, own),)
+    )
+    adds = Change(zone="other.test.", before=(), adds=(Record(there, moving),))
+    assert before(takes, [takes, adds]) == {"other.test."}
+    assert before(adds, [takes, adds]) == frozenset()
 
 
 @given(situations())

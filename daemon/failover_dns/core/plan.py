@@ -110,13 +110,14 @@ def plan(
     touched: dict[str, set[Key]] = {}
     for record in (*adds, *removes):
         touched.setdefault(zone_for(record.key.name, zones), set()).add(record.key)
+    beside = {zone: _beside(pair, removes, current, found) for zone, found in touched.items()}
     return Plan(
         pair=pair.name,
         online=online,
         changes=tuple(
             Change(
                 zone=zone,
-                before=tuple(current[key] for key in sorted(touched[zone])),
+                before=tuple(current[key] for key in sorted(touched[zone] | beside[zone])),
                 removes=_sorted(r for r in removes if r.key in touched[zone]),
                 adds=_sorted(r for r in adds if r.key in touched[zone]),
                 ttl_s=pair.ttl_s,
@@ -127,15 +128,26 @@ def plan(
     )
 
 
+def _beside(pair: Pair, removes: Iterable[Record], current: Records, keys: Iterable[Key]) -> set[Key]:
+    """Return the agents' other addresses, of which a name's last one of a family may be removed only if they stay."""
+    emptied = {record.key for record in removes if current[record.key].values == {record.value}} & {*keys}
+    hosts = {agent.name for agent in pair.agents}
+    both = {Key(key.name, kind) for key in emptied if key.name in hosts for kind in (Type.A, Type.AAAA)}
+    return {key for key in both if key in current}
+
+
 def before(change: Change, changes: Iterable[Change]) -> frozenset[str]:
     """Return the zones whose additions must be there before `change` is sent.
 
     Where the agents' names lie in two zones, the address is added at the one before it is taken from the other:
     half a switch then shows both, and never nobody.
     """
-    if any(map(_is_address, change.adds)) or not any(map(_is_address, change.removes)):
-        return frozenset()
-    return frozenset(other.zone for other in changes if any(_is_address(record) for record in other.adds))
+    taken = {record.value for record in change.removes if _is_address(record)}
+    return frozenset(
+        other.zone
+        for other in changes
+        if other.zone != change.zone and any(record.value in taken for record in other.adds)
+    )
 
 
 def _is_address(record: Record) -> bool:

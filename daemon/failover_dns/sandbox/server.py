@@ -44,10 +44,11 @@ class NotLoopbackError(ValueError):
 class SandboxServer:
     """A primary on one loopback port, over UDP and TCP, for the length of an `async with`.
 
-    Any of the keys may update and transfer every zone; anybody may ask. Port 0 lets the system choose.
+    Any of the keys may update and transfer every zone; anybody may ask. Port 0 lets the system choose. `clock`
+    is what a signature's time is refused by, in seconds since 1970.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a server serves, and where
         self,
         zones: Iterable[dns.zone.Zone],
         keys: Iterable[dns.tsig.Key],
@@ -55,6 +56,7 @@ class SandboxServer:
         port: int = 0,
         *,
         idle_s: float = IDLE_S,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not _is_loopback(host):
             raise NotLoopbackError(f"the sandbox listens on loopback addresses only, not on {host!r}")
@@ -63,6 +65,7 @@ class SandboxServer:
         self.port = port
         self._keys: _Keys = {key.name: key for key in keys}
         self._idle_s = idle_s
+        self._clock = clock
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def __aenter__(self) -> Self:
@@ -128,7 +131,7 @@ class SandboxServer:
         except dns.exception.DNSException:
             return [_format_error(wire)]
         if error:
-            return [_refuse_signature(request, error, self._keys)]
+            return [_refuse_signature(request, error, self._keys, self._clock())]
         responses = self._respond(request, is_stream=is_stream)
         return list(_render(responses, MAX_TCP_OCTETS if is_stream else _udp_octets(request)))
 
@@ -188,7 +191,7 @@ def _read_request(wire: bytes, keys: _Keys) -> tuple[Message, Rcode]:
     return dns.message.from_wire(wire, keyring=False), error
 
 
-def _refuse_signature(request: Message, error: Rcode, keys: _Keys) -> bytes:
+def _refuse_signature(request: Message, error: Rcode, keys: _Keys, now_s: float) -> bytes:
     """Answer NOTAUTH: unsigned to a bad key or signature, signed to a bad time (RFC 8945 5.3.2)."""
     response = dns.message.make_response(request)
     response.set_rcode(Rcode.NOTAUTH)
@@ -197,7 +200,7 @@ def _refuse_signature(request: Message, error: Rcode, keys: _Keys) -> bytes:
     ours = cast("TSIG", theirs.replace(mac=b"", error=error))
     if error == Rcode.BADTIME:
         # RFC 8945 5.2.3: signed as of the client's time, or it would refuse that too; ours goes beside it.
-        ours = cast("TSIG", ours.replace(other=int(time.time()).to_bytes(6)))
+        ours = cast("TSIG", ours.replace(other=int(now_s).to_bytes(6)))
         ours, _ = dns.tsig.sign(  # type: ignore[no-untyped-call]  # dnspython leaves it untyped
             response.to_wire(), keys[signature.name], ours, theirs.time_signed, theirs.mac
         )
