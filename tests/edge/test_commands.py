@@ -74,8 +74,20 @@ def test_plan_shows_what_would_change_and_changes_nothing(here: Site) -> None:
 
 
 def test_plan_exits_with_0_when_dns_says_so_already(here: Site) -> None:
+    here.run("resync")
     done = here.run("plan")
     assert (done.returncode, "DNS says so already" in done.stdout) == (0, True)
+
+
+def test_plan_exits_with_1_where_a_fence_is_none_and_does_not_call_that_zone_done(here: Site) -> None:
+    here.run("resync")
+    update = here.server.update("example.test.")
+    update.replace("_failover-dns.dma", 60, "TXT", '"no fence"')
+    assert here.server.rcode(update) == "NOERROR"
+    done = here.run("plan")
+    assert done.returncode == 1
+    assert "withheld: " in done.stdout
+    assert "DNS says so already" not in done.stdout
 
 
 def test_plan_exits_with_1_when_a_primary_cannot_be_read(here: Site) -> None:
@@ -144,6 +156,18 @@ def test_check_changes_nothing(here: Site) -> None:
     here.run("check")
     assert {zone: here.server.records(zone) for zone in before} == before
     assert here.server.serial("example.test.") == serial
+
+
+@pytest.mark.parametrize("lines", [0, 1, 4])
+def test_check_ends_quietly_when_nobody_reads_on(here: Site, lines: int) -> None:
+    done = here.read_only(lines, "check")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_watch_ends_quietly_when_nobody_reads_on(here: Site) -> None:
+    here.configuration.write_text(f"look_s = 0.1\n{here.configuration.read_text()}")
+    done = here.read_only(0, "watch", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_check_says_what_is_wrong_with_a_key_and_what_to_do(here: Site) -> None:

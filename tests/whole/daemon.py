@@ -243,10 +243,15 @@ def _event(line: bytes) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def running(site: Site) -> AsyncIterator[Daemon]:
-    """Run the daemon; it is killed at the end if it has not ended."""
+async def running(site: Site, **environment: str) -> AsyncIterator[Daemon]:
+    """Run the daemon, with these variables too; it is killed at the end if it has not ended."""
     process = await asyncio.create_subprocess_exec(
-        PROGRAM, "run", "--config", site.config, stderr=asyncio.subprocess.PIPE
+        PROGRAM,
+        "run",
+        "--config",
+        site.config,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
     )
     daemon = Daemon(process)
     try:

@@ -38,6 +38,8 @@ class Proxy:
         """The name that each message held is about, in the order in which they came."""
         self.rough: Callable[[], Awaitable[None]] | None = None
         """What each message meets on its way: it may take its time, or raise OSError to break the connection."""
+        self.signers: set[str] = set()
+        """The names of the keys that the messages so far were signed with."""
         self._upstream = (host, port)
         self._hold: Hold | None = None
         self._zone: str | None = None
@@ -103,7 +105,9 @@ class Proxy:
         upstream: asyncio.StreamWriter,
     ) -> None:
         request = await _receive(reader)
-        name = dns.message.from_wire(request, keyring=False).question[0].name.to_text()
+        message = dns.message.from_wire(request, keyring=False)
+        self.signers.add(str(message.keyname))
+        name = message.question[0].name.to_text()
         opcode = dns.opcode.from_flags(int.from_bytes(request[2:4]))
         is_update = opcode == dns.opcode.UPDATE and int.from_bytes(request[8:10]) > 0
         if is_update:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from failover_dns.core.changelog import Frozen, Released, Thawed, decode
 from failover_dns.effects.changelog import read_lines
 from tests.servers.client import DnsServer
-from tests.whole.daemon import BACKUP, MAIN, Site, command, running, until
+from tests.whole.daemon import BACKUP, LONG_S, MAIN, Site, command, running, until
 from tests.whole.test_sources import configure
 
 SOON = "look_s = 0.2\n"
@@ -84,6 +85,24 @@ async def test_what_is_frozen_stays_and_what_is_thawed_follows(watched: Site) ->
     watched.require_agreement(BACKUP)
     entries = [decode(line).entry for line in read_lines(watched.state)]
     assert [type(entry) for entry in entries if isinstance(entry, Frozen | Thawed)] == [Frozen, Thawed]
+
+
+async def test_orders_that_are_damaged_are_wrong_from_the_next_look_on_and_until_they_are_mended(
+    watched: Site,
+) -> None:
+    async with running(watched) as daemon:
+        await daemon.event("ready")
+        orders = watched.state / "orders.json"
+        orders.write_text("no orders")
+        assert "orders.json is damaged" in (await daemon.event("walk_hindered"))["what"]
+        code, said, _ = await command(watched, "status")
+        assert (code, "NOT as decided" in said) == (1, True)
+        assert f"WRONG: {orders} is damaged" in said
+        orders.unlink()
+        async with asyncio.timeout(LONG_S):
+            while (await command(watched, "status"))[0] != 0:
+                pass
+        assert await daemon.stop() == 0
 
 
 async def test_a_freeze_outlasts_a_restart(watched: Site) -> None:

@@ -39,7 +39,13 @@ class Fencing:
     """The fence of one pair, as this daemon knows it."""
 
     def __init__(
-        self, pair: Pair, writer: str, *, known: Known | None = None, insist: Insist | None = None
+        self,
+        pair: Pair,
+        writer: str,
+        *,
+        known: Known | None = None,
+        began: Instant | None = None,
+        insist: Insist | None = None,
     ) -> None:
         self.writer = writer
         self._pair = pair
@@ -50,7 +56,7 @@ class Fencing:
         self._found: Mapping[str, Found] = {}
         self._servers: Mapping[str, str] = {}
         self._current: Records = {}
-        self._began: Instant | None = None
+        self.began = began
         self._has_read = False
         self._named = known.fence.online if known else ""
         self._under: Fence | None = None
@@ -85,15 +91,15 @@ class Fencing:
             self._insist = standing
 
     def begin(self, now: Instant) -> None:
-        """Note when this daemon began: what was decided before stood already then."""
-        self._began = now
+        """Note when this daemon began, if it did not before: what was decided before stood already then."""
+        self.began = self.began or now
 
     def look(self, view: View, *, now: Instant) -> None:
         """Take in the fences of a view; `now` is when the decision was made that it was read for."""
         self._found = find(self._pair, view.records, view.zones - view.unread.keys())
         self._servers = view.servers
         self._current = view.records
-        began = None if self._has_read else self._began
+        began = None if self._has_read else self.began
         self._has_read = self._has_read or bool(self._found)
         self._known = learn(self._known, self._found.values(), self._own, now=now, began=began)
         self._named = (self._known.fence.online if self._known else "") or self._named

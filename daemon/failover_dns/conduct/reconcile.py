@@ -97,6 +97,7 @@ class Reconciler:
         return Remembered(
             memory=self._proposer.memory,
             known=fencing.newest if fencing else None,
+            began=fencing.began if fencing else None,
             last_online=self._last_online,
             flaps=self._restraint.flaps,
             returns=self._returns,

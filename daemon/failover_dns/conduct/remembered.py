@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from failover_dns.core.damping import Flaps
 from failover_dns.core.decide import Memory
 from failover_dns.core.fence import Known
+from failover_dns.core.model import Instant
 from failover_dns.core.returns import Returns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """Claims, the newest fence, the agent that DNS shows, flaps, and records that come back.
+    """Claims, the newest fence, the agent that DNS shows, flaps, and records that come back; and since when.
 
     Without `flaps` the switches in the change log tell.
     """
 
     memory: Memory
     known: Known | None
+    began: Instant | None
     last_online: str | None
     flaps: Flaps | None
     returns: Returns

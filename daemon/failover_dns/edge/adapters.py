@@ -67,31 +67,50 @@ class Attendance:
         self._wake = wake
         self._stack = AsyncExitStack()
         self._attended: dict[str, _Attended] = {}
+        self._former: dict[str, list[_Attended]] = {}
 
     async def __aenter__(self) -> Self:
         """Open what sources are read with."""
-        self._adapters = _Adapters(await self._stack.enter_async_context(HttpClient(lane=Lane)))
+        self._http = await self._stack.enter_async_context(HttpClient(lane=Lane))
+        self._adapters = _Adapters(self._http)
         self._stack.callback(self._adapters.close)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Watch nothing any more."""
         await self.take({})
+        await self.let_go()
         await self._stack.aclose()
 
     async def take(self, sources: Mapping[str, tuple[Reads, ...]]) -> None:
-        """Attend to these pairs and no others; what is read as before goes on undisturbed."""
-        for pair, attended in list(self._attended.items()):
-            if sources.get(pair) != attended.reads:
-                del self._attended[pair]
-                await attended.watched.aclose()
+        """Attend to these pairs; the others, and what is read in another way now, stay open until `let_go`.
+
+        What is open already goes on undisturbed, so that to take the same again undoes what was taken meanwhile.
+        """
+        for pair, attended in self._attended.items():
+            self._former.setdefault(pair, []).append(attended)
+        self._attended = {}
         for pair, reads in sources.items():
-            if pair not in self._attended:
-                self._attended[pair] = await self._attend(pair, reads)
+            self._attended[pair] = self._still_open(pair, reads) or await self._attend(pair, reads)
+
+    async def let_go(self) -> None:
+        """End what was taken before and is not attended to any more; certificates are read anew for what is."""
+        self._http.reload()
+        while self._former:
+            _, former = self._former.popitem()
+            for attended in former:
+                await attended.watched.aclose()
 
     def of(self, pair: str) -> tuple[Source, ...]:
         """Return the pair's sources."""
         return self._attended[pair].sources
+
+    def _still_open(self, pair: str, reads: tuple[Reads, ...]) -> _Attended | None:
+        former = self._former.get(pair, [])
+        found = next((attended for attended in former if attended.reads == reads), None)
+        if found is not None:
+            former.remove(found)
+        return found
 
     async def _attend(self, pair: str, reads: tuple[Reads, ...]) -> _Attended:
         sources = tuple(map(self._adapters.source, reads))

@@ -182,8 +182,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
-        return OK
+        return _unread()
+    except ExceptionGroup as errors:  # the tasks of `watch`
+        if errors.split(BrokenPipeError)[1] is not None:
+            raise
+        return _unread()
+
+
+def _unread() -> int:
+    """End quietly, since whoever read the output has read enough."""
+    sys.stderr.close()
+    return OK
 
 
 def _command(commands: argparse._SubParsersAction[_Parser], name: str, what: str) -> _Parser:

@@ -20,9 +20,13 @@ from failover_dns.edge.outlets import Outlets
 from failover_dns.edge.settings.load import load
 from failover_dns.edge.settings.loaded import Loaded
 from failover_dns.edge.wiring import Works
+from failover_dns.effects.lane import Lane
 
 FIXED = ("state_dir", "control", "log")
 """What a daemon cannot change while it runs: others find it by them, and its lock and log are there."""
+
+READ_S = 30.0
+"""For the configuration and its secrets, which may lie on a share; the pairs go on meanwhile."""
 
 
 class Daemon:
@@ -58,7 +62,7 @@ class Daemon:
     def wake(self, pairs: Iterable[str], why: Why) -> None:
         """Ask for a walk of each of `pairs`; between two generations they are walked anyway."""
         if self._now is not None:
-            self._now.service.wake((pair for pair in pairs if pair in self._now.remembered), why)
+            self._now.service.wake(self._now.names.intersection(pairs), why)
 
     def stop(self) -> None:
         """Finish the walks in hand and end."""
@@ -68,10 +72,13 @@ class Daemon:
 
     async def take_in(self) -> str | None:
         """Take in the configuration as it is now; return why not, and then nothing has changed."""
+        lane = Lane("configuration")
         try:
-            found = load(self._place, os.environ)
-        except FailoverDnsError as error:
+            found = await lane.run(lambda: load(self._place, os.environ), deadline_s=READ_S)
+        except (FailoverDnsError, TimeoutError) as error:
             return str(error)
+        finally:
+            lane.close()
         fixed = [name for name in FIXED if getattr(found, name) != getattr(self._loaded, name)]
         if fixed:
             return f"{' and '.join(fixed)} cannot change while the daemon runs; restart it"
@@ -83,23 +90,29 @@ class Daemon:
 
     async def run(self) -> bool:
         """Work until stopped; return whether every walk in hand was finished in time."""
+        try:
+            return await self._run()
+        finally:
+            self._answer("the daemon is stopping")
+
+    async def _run(self) -> bool:
         remembered: Mapping[str, Remembered] = {}
+        by = self._loaded
         async with Attendance(lambda pair: self.wake((pair,), Why.SOURCE)) as attendance:
             while True:
+                handed_on = _unchanged(remembered, by, self._loaded)
                 try:
-                    async with generation(self._loaded, attendance, remembered, self._outlets) as now:
+                    async with generation(self._loaded, attendance, handed_on, self._outlets) as now:
                         finished = await self._work(now)
-                        remembered = now.remembered
+                        remembered, by = now.remembered, now.loaded
                 except (FailoverDnsError, OSError) as error:
                     if self._before is None:
                         raise
                     self._loaded, self._before, self._refusal = self._before, None, str(error)
                     continue
                 if self._next is None or self._stopping:
-                    self._answer("the daemon is stopping")
                     return finished
                 self._before, self._loaded, self._next = self._loaded, self._next, None
-                remembered = _unchanged(remembered, self._before, self._loaded)
 
     async def _work(self, now: Generation) -> bool:
         """Work by this configuration until it is to end; from now on there is no way back to the one before."""
@@ -125,5 +138,6 @@ class Daemon:
 
 
 def _unchanged(remembered: Mapping[str, Remembered], before: Loaded, now: Loaded) -> Mapping[str, Remembered]:
-    same = {pair.name for pair in now.pairs if pair in before.pairs}
+    earlier = {pair.name: pair for pair in before.pairs}
+    same = {pair.name for pair in now.pairs if earlier.get(pair.name) == pair}
     return {pair: past for pair, past in remembered.items() if pair in same}

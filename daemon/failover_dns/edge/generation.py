@@ -46,6 +46,7 @@ class Generation:
     service: Service
     workers: tuple[Worker, ...]
     watchers: tuple[FileWatcher, ...]
+    names: frozenset[str]
 
     @property
     def remembered(self) -> Mapping[str, Remembered]:
@@ -77,7 +78,7 @@ async def generation(
 ) -> AsyncIterator[Generation]:
     """Open all that works by `loaded`; `remembered` has the pairs that go on as they were.
 
-    Raises FailoverDnsError or OSError for what it cannot open.
+    Raises FailoverDnsError or OSError for what it cannot open; the sources of those before are then open yet.
     """
     await attendance.take(loaded.sources)
     opened = wiring.works(loaded, sources=attendance.of, remembered=remembered, outlets=outlets)
@@ -90,8 +91,14 @@ async def generation(
             *(stack.enter_async_context(_watcher(watch, service)) for watch in adapters.watches(loaded))
         )
         await works.transactions.abandon(pair.name for pair in loaded.pairs)
+        await attendance.let_go()
         yield Generation(
-            loaded=loaded, works=works, service=service, workers=workers, watchers=tuple(watchers)
+            loaded=loaded,
+            works=works,
+            service=service,
+            workers=workers,
+            watchers=tuple(watchers),
+            names=frozenset(pair.name for pair in loaded.pairs),
         )
 
 

@@ -51,7 +51,8 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"  zone {change['zone']}  {_became(change['verdict'])}"
         yield from (f"    -{record}" for record in change["removes"])
         yield from (f"    +{record}" for record in change["adds"])
-    if document["planned"] and not document["changes"] and not document["problems"]:
+    left = ("changes", "withheld", "problems")
+    if document["planned"] and not any(document[name] for name in left):
         yield "  DNS says so already"
     yield from (f"  foreign, left alone: {record}" for record in document["foreign"])
     for refusal in document["withheld"]:

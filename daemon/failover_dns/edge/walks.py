@@ -22,11 +22,11 @@ from failover_dns.effects import clock
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    """Show what would change; 2 if anything would, 1 if it could not be found out."""
+    """Show what would change; 2 if anything would, 1 if it could not be found out or must not be done."""
     walks = asyncio.run(_plan(_loaded(arguments)))
     for walk in walks:
         show(document(walk), as_json=arguments.json)
-    if any(walk.problems for walk in walks):
+    if any(walk.problems or walk.refusals for walk in walks):
         return WRONG
     return PENDING if any(walk.plan and walk.plan.changes for walk in walks) else OK
 

@@ -86,7 +86,12 @@ def _past(
         last = recall(moved.intent.claims, moved.intent.fence, now=clock.now()) if moved else NOTHING
         online = moved.online if moved else None
         return Remembered(
-            memory=last.memory, known=last.known, last_online=online, flaps=None, returns=returns
+            memory=last.memory,
+            known=last.known,
+            began=None,
+            last_online=online,
+            flaps=None,
+            returns=returns,
         )
 
     def handed_on(past: Remembered) -> Remembered:
@@ -103,8 +108,10 @@ def _proposers(
     loaded: Loaded, zones: ZoneBook, sources: adapters.Sources, past: Mapping[str, Remembered], insist: Insist
 ) -> tuple[Proposer, ...]:
     def fencing(pair: Pair) -> Fencing | None:
-        known = past[pair.name].known
-        return Fencing(pair, loaded.writer, known=known, insist=insist) if pair.fence else None
+        if not pair.fence:
+            return None
+        known, began = past[pair.name].known, past[pair.name].began
+        return Fencing(pair, loaded.writer, known=known, began=began, insist=insist)
 
     return tuple(
         Proposer(

@@ -85,7 +85,7 @@ class Live:
             records = {**walk.view.records, **made}
             last = replace(last, view=walk.view, records=records, read=now if anew else before.read)
         self._last[walk.pair] = last
-        if wake.why is Why.RESYNC:
+        if wake.why in {Why.RESYNC, Why.START}:  # a new configuration begins with a walk as deep
             self._answer(walk, wake)
 
     def heard(self, entry: Entry, intent: Intent | None) -> None:

@@ -91,7 +91,8 @@ def _explain_tag(at: Loc, node: Node, detail: ErrorDetails) -> Finding:
 
 def _say(at: Loc, node: Node, detail: ErrorDetails) -> tuple[str, str]:
     # What stands under [keys], [accounts] and header_files may be a secret in the wrong place.
-    hidden = at[:1] in {("keys",), ("accounts",)} or "header_files" in at
+    value = detail["loc"][-1] != "[key]"
+    hidden = at[:1] in {("keys",), ("accounts",)} or ("header_files" in at and value)
     given = "what it says" if hidden else shown(detail["input"])
     cause = detail.get("ctx", {}).get("error")
     match detail["type"]:

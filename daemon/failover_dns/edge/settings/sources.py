@@ -224,7 +224,7 @@ class KeepalivedTable(Table):
     type: Literal["keepalived"] = Field(description="The kind of source.", examples=["keepalived"])
     fifo: Path = Field(
         description="keepalived's `vrrp_notify_fifo`, which only one daemon may read.",
-        examples=["/run/failover-dns/keepalived.fifo"],
+        examples=["/run/failover/keepalived.fifo"],
     )
     instance: Instance = Field(description="The name of the `vrrp_instance`.", examples=["VI_DMA"])
 
