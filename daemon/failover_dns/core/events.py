@@ -95,7 +95,7 @@ EVENTS: Mapping[str, tuple[Column, ...]] = {
         Column(
             "after",
             or_null(RECORDS),
-            "the same records as `before`, as read back; null if that failed",
+            "the records that are changed, as read back; null if that failed",
         ),
         Column(
             "took_ms",
