@@ -8,11 +8,21 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 START_S = 20.0
 STOP_S = 10.0
 POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a process holds."""
+
+    kib: int
+    descriptors: int
+    threads: int
 
 
 @contextmanager
@@ -33,6 +43,17 @@ def running(command: Sequence[str], errors: Path, *, ready: str) -> Iterator[sub
 def cpu_ms(process: subprocess.Popen[bytes]) -> float:
     """Return the processor time that all threads of the process have used (clock_getcpuclockid(3))."""
     return time.clock_gettime_ns((~process.pid << 3) | 2) / 1e6
+
+
+def held(pid: int) -> Held:
+    """Return what the process holds now."""
+    process = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    return Held(
+        kib=int(status["VmRSS"].split()[0]),
+        descriptors=len(list((process / "fd").iterdir())),
+        threads=int(status["Threads"]),
+    )
 
 
 def _await(process: subprocess.Popen[bytes], errors: Path, ready: str) -> None:

@@ -8,6 +8,7 @@ import dns.rcode
 
 from failover_dns.conduct.reconcile import MAX_PLANS
 from failover_dns.conduct.walk import Why
+from failover_dns.core.changelog import Cause
 from failover_dns.core.decide import Move
 from failover_dns.core.errors import SilentError, UnsentError
 from failover_dns.core.guard import Refused
@@ -351,3 +352,21 @@ async def test_a_zone_the_server_does_not_serve_is_not_read_and_the_other_is_mov
         assert walk.view is not None
         assert [*walk.view.unread] == ["arpa."]
         assert not walk.in_order
+
+
+async def test_a_switch_back_before_the_one_before_is_done_is_a_switch_and_no_drift(
+    primary: DnsServer,
+) -> None:
+    async def lost(_: bytes, _forward: Forward) -> bytes:
+        raise SilentError("127.0.0.1#1 gave no answer in time")
+
+    async with world(primary, last_online=MAIN) as pair:
+        await pair.walk(Why.START)
+        pair.tap(REVERSE).treat = lost
+        pair.roles.online(BACKUP)
+        assert (await pair.walk()).cause is Cause.SWITCH
+        assert (await pair.walk(Why.AUDIT)).cause in {None, Cause.SWITCH}
+        pair.tap(REVERSE).treat = None
+        pair.roles.online(MAIN)
+        assert (await pair.walk(Why.RESYNC)).cause is Cause.SWITCH
+        assert (await pair.walk(Why.AUDIT)).in_order

@@ -6,7 +6,7 @@ import pytest
 
 from failover_dns.core.model import Layout
 from failover_dns.core.roles import WORDS
-from failover_dns.edge.generate import MANPAGE, README, REFERENCE, SCHEMA, generated, main
+from failover_dns.edge.generate import MANPAGE, OPENAPI, README, REFERENCE, SCHEMA, generated, main
 from failover_dns.edge.settings.load import load
 from tests.edge.settings.test_load import secret_file
 
@@ -23,7 +23,7 @@ def test_the_schema_and_the_reference_are_as_the_code_has_them() -> None:
 def test_check_names_what_is_stale_and_writing_mends_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path in (SCHEMA, REFERENCE, README, MANPAGE):
+    for path in (SCHEMA, REFERENCE, README, MANPAGE, OPENAPI):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / path)
     assert main(["--check"], tmp_path) == 0

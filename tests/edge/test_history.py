@@ -11,10 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from failover_dns.core.changelog import GENESIS, Cause, Entry, Intent, Repaired, Result, digest, encode
+from failover_dns.core.changelog import (
+    EVENTS,
+    GENESIS,
+    Cause,
+    Entry,
+    Frozen,
+    Held,
+    Intent,
+    Peer,
+    Released,
+    Repaired,
+    Result,
+    Thawed,
+    digest,
+    encode,
+)
 from failover_dns.core.decide import Reason
 from failover_dns.core.model import Change, Key, Record, RRset, Type
 from failover_dns.core.outcome import Said, Verdict
+from failover_dns.edge.cli import parser
 from failover_dns.edge.history import select, since, table
 
 MAIN = Key("dma-main.example.test.", Type.A)
@@ -136,6 +152,80 @@ def test_an_answer_that_never_came_is_named_by_what_was_said() -> None:
 def test_the_table_shows_a_repair() -> None:
     (row,) = words(chained(Repaired(cut_bytes=37, cut_sha256="ab" * 32)))
     assert row[1:3] + row[-1:] == ["-", "repaired", "cut off a torn last line of 37 bytes"]
+
+
+MOMENT = "2026-03-01T09:44:00.000Z"
+PEER = Peer(
+    pair="dma",
+    epoch=7,
+    online="dma-backup.example.test.",
+    writer="ops-2",
+    decided=MOMENT,
+    stands_for="",
+    agrees=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("entry", "cause", "what"),
+    [
+        (
+            PEER,
+            "-",
+            f"ops-2 decided at {MOMENT} that dma-backup.example.test. is online (epoch 7); this daemon agrees",
+        ),
+        (
+            replace(PEER, online="", stands_for="dma-main.example.test.", agrees=False),
+            "-",
+            (
+                f"ops-2 decided at {MOMENT} that nobody is online (epoch 7); "
+                "this daemon stands for dma-main.example.test."
+            ),
+        ),
+        (
+            replace(PEER, agrees=False),
+            "-",
+            f"ops-2 decided at {MOMENT} that dma-backup.example.test. is online (epoch 7); this daemon holds",
+        ),
+        (
+            Held(pair="dma", reason=Reason.DAMPED, to="dma-main.example.test.", penalty=4.62, until=MOMENT),
+            "damped",
+            f"not moved to dma-main.example.test.: penalty 4.6, until {MOMENT}",
+        ),
+        (
+            Held(pair="dma", reason=Reason.SUPERSEDED, to="dma-main.example.test.", penalty=0.0, until=None),
+            "superseded",
+            "not moved to dma-main.example.test.: penalty 0.0",
+        ),
+        (
+            Released(pair="dma", by="ana@ops-1", penalty=4.62),
+            "-",
+            "by ana@ops-1: no more damping; the penalty was 4.6",
+        ),
+        (
+            Frozen(pair="dma", by="ana@ops-1", reason="patching", until=None),
+            "-",
+            "by ana@ops-1 until it is thawed: patching",
+        ),
+        (
+            Frozen(pair="dma", by="ana@ops-1", reason="patching", until=MOMENT),
+            "-",
+            f"by ana@ops-1 until {MOMENT}: patching",
+        ),
+        (Thawed(pair="dma", by="ana@ops-1", reason=""), "-", "by ana@ops-1"),
+        (Thawed(pair="dma", by="ana@ops-1", reason="done"), "-", "by ana@ops-1: done"),
+    ],
+)
+def test_the_table_says_in_words_what_a_pair_went_through_besides(
+    entry: Entry, cause: str, what: str
+) -> None:
+    ((_, pair, _, _, _, shown_cause, _, shown),) = words(chained(entry))
+    assert (pair, shown_cause, shown) == ("dma", cause, what)
+
+
+def test_every_event_can_be_asked_for() -> None:
+    for event in EVENTS:
+        assert parser().parse_args(["history", "--event", event]).event == event
 
 
 def test_the_table_shows_an_event_that_is_not_known() -> None:

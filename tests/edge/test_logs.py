@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
@@ -17,7 +19,7 @@ from failover_dns.core.errors import ReadError
 from failover_dns.core.guard import Refusal, Refused
 from failover_dns.core.model import Change, Instant, Key, Observation, Plan, Record, Role, RRset, Type
 from failover_dns.core.outcome import Answer, Next, Outcome, Said, Verdict
-from failover_dns.edge.logs import JournalLogger, Teller, entry
+from failover_dns.edge.logs import JournalLogger, LinesLogger, Teller, entry
 
 NOW = Instant(mono_s=5.0, wall_s=1_772_323_200.0)
 MAIN, BACKUP = "dma-main.example.test.", "dma-backup.example.test."
@@ -68,6 +70,41 @@ def test_a_change_is_told_by_what_caused_it(tell: Teller, told: LogCapture, caus
     last = told.entries[-1]
     assert (last["event"], last["zones"]) == (event, {"example.test.": "applied"})
     assert last["changes"] == [f"-{STALE}"]
+
+
+def test_a_defect_is_told_aloud_with_its_traceback_once_and_again_after_a_walk_in_order(
+    tell: Teller, told: LogCapture
+) -> None:
+    error = RuntimeError("a defect of ours")
+    for again_in_s in (1.0, 2.0):
+        tell.failed("dma", error, again_in_s=again_in_s)
+    first, second = told.entries
+    assert (first["event"], first["log_level"], first["pair"]) == ("pair_failed", "critical", "dma")
+    assert (first["exc_info"], first["again_in_s"]) == (error, 1.0)
+    assert (second["exc_info"], second["why"]) == (None, "RuntimeError('a defect of ours')")
+    tell(WALK, WAKE)
+    tell.failed("dma", error, again_in_s=1.0)
+    assert told.entries[-1]["exc_info"] is error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe that does not wait")
+def test_lines_that_standard_error_does_not_take_are_lost_counted_and_stop_nothing() -> None:
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    log = LinesLogger(writer)
+    try:
+        log.info("first")
+        assert os.read(reader, 100) == b"first\n"
+        os.close(reader)
+        log.info("lost")
+        log.error("lost")
+        reader, fresh = os.pipe2(os.O_NONBLOCK)
+        os.dup2(fresh, writer)
+        os.close(fresh)
+        log.info("last")
+        assert os.read(reader, 100) == b'\n{"level": "error", "event": "log_lines_lost", "lines": 2}\nlast\n'
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def test_a_quiet_walk_after_the_first_tells_nothing(tell: Teller, told: LogCapture) -> None:

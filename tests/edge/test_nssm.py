@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from failover_dns.core.errors import FailoverDnsError
-from failover_dns.edge.nssm import WindowsService, install, remove
 from failover_dns.edge.generation import STOP_MARGIN_S
+from failover_dns.edge.nssm import WindowsService, install, remove
 from failover_dns.edge.settings.schema import json_schema
 
 SCRIPTS = Path(__file__).parents[2] / "nssm"

@@ -133,6 +133,34 @@ async def test_a_missing_directory_is_created_for_its_owner_only(tmp_path: Path)
     assert stat.S_IMODE((directory / "changes.jsonl").stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777, 0o702])
+async def test_a_directory_that_others_may_write_to_is_refused_with_the_command_that_mends_it(
+    tmp_path: Path, mode: int
+) -> None:
+    tmp_path.chmod(mode)  # noqa: ASYNC240 - a local directory
+    with pytest.raises(JournalError, match=f"{tmp_path} can be changed by its group or others") as raised:
+        async with opened(tmp_path):
+            pass
+    assert f"`chmod go-w {tmp_path}`" in raised.value.cure
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+async def test_a_log_that_others_may_change_is_refused_until_it_is_mended(tmp_path: Path) -> None:
+    async with opened(tmp_path) as log:
+        await log.append(INTENT)
+    path = tmp_path / "changes.jsonl"
+    path.chmod(0o620)
+    with pytest.raises(JournalError, match=f"{path} can be changed by its group or others") as raised:
+        async with opened(tmp_path):
+            pass
+    assert f"`chmod go-w {path}`" in raised.value.cure
+    path.chmod(0o640)
+    async with opened(tmp_path) as log:
+        assert await log.append(INTENT) == (2,)
+
+
 class Gated:
     """A lane that says when a call is asked for, and carries it out only when it may."""
 

@@ -122,6 +122,34 @@ async def test_a_caller_who_gives_up_leaves_the_lane_to_others(lane: Lane, hung:
     assert await lane.run(lambda: "alive", deadline_s=30) == "alive"
 
 
+async def test_calls_that_are_given_up_early_do_not_pile_up_behind_one_that_hangs(
+    lane: Lane, hung: threading.Event
+) -> None:
+    async def gives_up() -> bool:
+        call = asyncio.create_task(lane.run(hung.wait, deadline_s=0.02))
+        await asyncio.sleep(0)
+        call.cancel()
+        [end] = await asyncio.gather(call, return_exceptions=True)
+        return isinstance(end, asyncio.CancelledError)
+
+    async with asyncio.timeout(30):
+        while await gives_up():
+            pass
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_not_begun(lane: Lane, hung: threading.Event) -> None:
+    begun: list[str] = []
+    first = asyncio.create_task(lane.run(hung.wait, deadline_s=30))
+    given_up = asyncio.create_task(lane.run(lambda: begun.append("given up"), deadline_s=30))
+    wanted = asyncio.create_task(lane.run(lambda: begun.append("wanted"), deadline_s=30))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    hung.set()
+    await asyncio.gather(first, wanted)
+    assert begun == ["wanted"]
+
+
 async def test_closing_lets_the_thread_end_after_the_calls_it_has(lane: Lane) -> None:
     thread = await lane.run(threading.current_thread, deadline_s=30)
     last = asyncio.ensure_future(lane.run(lambda: "done", deadline_s=30))

@@ -279,6 +279,13 @@ async def test_a_lock_that_cannot_be_is_an_error_with_a_cure(tmp_path: Path) -> 
             pass
 
 
+async def test_a_directory_that_cannot_be_made_is_an_error_with_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no directory")
+    with pytest.raises(FailoverDnsError, match=r"/lock cannot be locked: .*; let this account write there"):
+        async with StateLock(tmp_path / "state" / "lock").held(deadline_s=0):
+            pass
+
+
 async def test_a_lock_that_nobody_wants_costs_little(tmp_path: Path) -> None:
     lock = StateLock(tmp_path / "lock")
     costs_s = []

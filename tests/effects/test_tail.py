@@ -92,6 +92,37 @@ async def test_between_the_rename_and_the_new_log_nothing_is_lost(log: Path, tai
     assert await tail.read() == Appended(content=b"two\n\nthree\n")
 
 
+async def test_a_log_whose_directory_is_renamed_is_read_to_its_end_before_the_new_one(
+    tmp_path: Path, run: Run
+) -> None:
+    log = tmp_path / "logs" / "SLFailover.txt"
+    log.parent.mkdir()
+    log.write_bytes(b"one\n")
+    tail = Tail(str(log), run=run, deadline_s=DEADLINE_S)
+    await tail.read()
+    append(log, b"two\n")
+    log.parent.rename(tmp_path / "logs.1")
+    append(tmp_path / "logs.1" / log.name, b"three\n")
+    assert (await tail.read()).problem is not None
+    log.parent.mkdir()
+    log.write_bytes(b"four\n")
+    assert await tail.read() == Appended(content=b"two\nthree\n\nfour\n")
+    append(log, b"five\n")
+    assert await tail.read() == Appended(content=b"five\n")
+
+
+async def test_a_log_whose_directory_is_moved_out_of_sight_is_begun_anew(tmp_path: Path, run: Run) -> None:
+    log = tmp_path / "here" / "logs" / "SLFailover.txt"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"one\n")
+    tail = Tail(str(log), run=run, deadline_s=DEADLINE_S)
+    await tail.read()
+    log.parent.rename(tmp_path / "there")
+    log.parent.mkdir()
+    log.write_bytes(b"two\n")
+    assert await tail.read() == Appended(content=b"two\n", anew=True)
+
+
 async def test_a_log_replaced_without_a_trace_is_begun_anew(log: Path, tail: Tail, tmp_path: Path) -> None:
     await tail.read()
     (tmp_path / "fresh").write_bytes(b"three\n")

@@ -520,8 +520,9 @@ async def test_an_observer_that_cannot_be_had_is_reported_until_it_can(path: Pat
         return native_observer()
 
     async with watching(path, observer=observer) as here:
-        raise_limit = "raise the kernel's fs.inotify.max_user_instances"
-        assert await here.check() == (f"file events cannot be had: too many watchers; {raise_limit}",)
+        limits = "the kernel's fs.inotify.max_user_instances, or this process's (LimitNOFILE=)"
+        problem = f"file events cannot be had: too many watchers, or open files; raise {limits}"
+        assert await here.check() == (problem,)
         assert await here.check() == (
             "file events cannot be had: can't start new thread; the periodic look goes on",
         )

@@ -79,6 +79,7 @@ class Reconciler:
         self._clock = clock
         self._backoff = Backoff(rng)
         self._last_online = last_online
+        self._aim: tuple[str, Cause] | None = None
         self._flying: dict[str, _Flight] = {}
         self._returns = returns or Returns(limit=5, window_s=3600.0)
         self._restraint = restraint or Restraint(proposer.pair.name, clock=clock, published=last_online)
@@ -150,7 +151,7 @@ class Reconciler:
             return replace(walk, problems=(*stuck, error), again_in_s=self._start_over())
         self._backoff.succeed(OURSELVES)
         if walk.in_order and isinstance(walk.decision, Move):
-            self._last_online = walk.decision.to
+            self._last_online, self._aim = walk.decision.to, None
             self._restraint.moved(walk.decision.to)
             self._told_hold = None
         return replace(walk, problems=(*stuck, *walk.problems), again_in_s=self._again_in_s(walk))
@@ -256,6 +257,7 @@ class Reconciler:
         """Send what is due."""
         if due.changes and view is not None:
             tasks = await self._transactions.launch(due, view.sittings, story)
+            self._aim = self._aim if story.cause is Cause.WITHDRAWAL else (due.online, story.cause)
             flights = {
                 change.zone: _Flight(change, due.online, story.cause, tasks[change.zone])
                 for change in due.changes
@@ -372,9 +374,12 @@ class Reconciler:
     def _cause(self, decision: Decision) -> Cause:
         if isinstance(decision, Hold):
             return Cause.WITHDRAWAL
+        if self._aim is not None and self._aim[0] == decision.to:
+            return self._aim[1]  # what was begun and is not in order yet goes on under its name
         if self._last_online is None:
             return Cause.START
-        return Cause.DRIFT if decision.to == self._last_online else Cause.SWITCH
+        # A switch back while the one before is under way is a switch: its records did not come back by themselves.
+        return Cause.DRIFT if self._aim is None and decision.to == self._last_online else Cause.SWITCH
 
 
 def _in_order(walk: Walk, plan: Plan, outcomes: Mapping[str, Outcome]) -> bool:

@@ -137,7 +137,9 @@ class Transactions:
                     tasks[intent.zone] = asyncio.create_task(driven)
                 launched.set_result(tasks)
                 await asyncio.wait(tasks.values())
-        except FailoverDnsError as error:
+        except Exception as error:  # whatever it is, somebody waits to hear of it
+            if launched.done():
+                raise
             launched.set_exception(error)
 
     async def _journal(

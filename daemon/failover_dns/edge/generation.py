@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from failover_dns.conduct.combine import Combined
+from failover_dns.conduct.observe import Source
+from failover_dns.conduct.poll import FromHttp
 from failover_dns.conduct.reconcile import MAX_PLANS
 from failover_dns.conduct.remembered import Remembered
 from failover_dns.conduct.service import Every, Service, Worker
@@ -67,6 +70,20 @@ class Generation:
             if worker.last_walk is not None:
                 what = f"pair {worker.reconciler.pair.name}"
                 yield Sign(what=what, last=worker.last_walk, allowed_s=allowed)
+        yield from _polls(source for proposer in self.works.proposers for source in proposer.sources)
+
+
+def _polls(sources: Iterable[Source]) -> Iterator[Sign]:
+    """Return when each endpoint was last asked in the background, and within what time it is to be again."""
+    for source in sources:
+        match source:
+            case Combined():
+                yield from _polls(source.sources)
+            case FromHttp(last_poll=last) if last is not None:
+                what = f"polling {source.source.label}"
+                yield Sign(what=what, last=last, allowed_s=source.pace_s + BESIDES_S)
+            case _:
+                continue
 
 
 @asynccontextmanager

@@ -71,7 +71,7 @@ def _configure(
 
 
 class LinesLogger:
-    """What structlog hands each line to: standard error. What a full disk does not take stops nothing, and is counted."""
+    """What structlog hands each line to: standard error. What it does not take is counted, and stops nothing."""
 
     def __init__(self, descriptor: int = STDERR) -> None:
         self._descriptor = descriptor

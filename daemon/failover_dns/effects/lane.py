@@ -11,6 +11,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -28,19 +29,22 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._stuck: asyncio.Future[Any] | None = None
+        self._unfinished: dict[asyncio.Future[Any], float] = {}
 
     async def run(self, call: Callable[[], T], *, deadline_s: float) -> T:
         """Return what `call` returns; StuckError if it or the one before it takes over `deadline_s`."""
-        if self._stuck is not None and not self._stuck.done():
-            raise StuckError(f"{self._name}: an earlier call has still not returned")
         loop = asyncio.get_running_loop()
+        # Also those whose callers are gone: else calls that are given up in time would pile up behind one that hangs.
+        if any(until <= loop.time() for until in self._unfinished.values()):
+            raise StuckError(f"{self._name}: an earlier call has still not returned")
         future: asyncio.Future[T] = loop.create_future()
+        self._unfinished[future] = loop.time() + deadline_s
         self._start()
-        self._calls.put(lambda: _carry_out(call, loop, future))
-        future.add_done_callback(_take_in)
+        asked = _Call(call, loop, future)
+        self._calls.put(asked)
+        future.add_done_callback(self._take_in)
         try:
             # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with the answer.
             async with asyncio.timeout(deadline_s):
@@ -48,8 +52,9 @@ class Lane:
         except TimeoutError:
             if future.done():
                 return future.result()  # it ended with the deadline, or the time-out is its own
-            self._stuck = future
             raise StuckError(f"{self._name}: no answer within {deadline_s:g} s") from None
+        finally:
+            asked.wanted = False
 
     def _start(self) -> None:
         if self._thread is None:
@@ -59,34 +64,36 @@ class Lane:
     def close(self) -> None:
         """Let the thread end after the calls that it has; does not wait for them."""
         if self._thread is not None:
-            self._calls.put(_end)
+            self._calls.put(None)
             self._thread = None
 
+    def _take_in(self, future: asyncio.Future[Any]) -> None:
+        """Look at the error of a call whose caller may be gone, so that nobody is warned of it."""
+        del self._unfinished[future]
+        if not future.cancelled():
+            future.exception()
+
     def _work(self) -> None:
-        while True:
-            call = self._calls.get()
-            if call is _end:
-                return
-            call()
+        while (asked := self._calls.get()) is not None:
+            asked.carry_out()
 
 
-def _take_in(future: asyncio.Future[Any]) -> None:
-    """Look at the error of a call whose caller may be gone, so that nobody is warned of it."""
-    if not future.cancelled():
-        future.exception()
+@dataclass(slots=True)
+class _Call:
+    """A call, and whether anybody still waits for what it returns: if not, it is not begun."""
 
+    call: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    wanted: bool = True
 
-def _end() -> None:
-    """Stand for the end of a lane in its queue."""
-
-
-def _carry_out(call: Callable[[], T], loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
-    try:
-        result = call()
-    except Exception as error:  # noqa: BLE001 - handed to the caller, whatever it is
-        _hand_over(loop, future.set_exception, error, future)
-    else:
-        _hand_over(loop, future.set_result, result, future)
+    def carry_out(self) -> None:
+        try:
+            result = self.call() if self.wanted else None
+        except Exception as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            _hand_over(self.loop, self.future.set_exception, error, self.future)
+        else:
+            _hand_over(self.loop, self.future.set_result, result, self.future)
 
 
 def _hand_over(

@@ -104,8 +104,8 @@ class StateLock:
             self._queue.release()
 
     def _acquired(self, lock: filelock.BaseFileLock) -> bool:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(blocking=False)
         except filelock.Timeout:
             return False

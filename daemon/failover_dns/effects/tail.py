@@ -34,7 +34,7 @@ MARK_BYTES = 64
 """What stood before the place to read on from must stand there still, or the log was written anew."""
 
 MAX_ENTRIES = 1000
-"""As many files of a directory are looked at to find a log under its new name."""
+"""As many entries of a directory are looked at to find a log, or the log's directory, under its new name."""
 
 OPEN_FLAGS = (
     os.O_RDONLY
@@ -95,15 +95,16 @@ class WholeFile:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where to read on: in which file, from where, and what stands before."""
+    """Where to read on: in which file, of which directory (inode), from where, and what stands before."""
 
     identity: tuple[int, int]
+    home: int
     offset: int = 0
     mark: bytes = b""
 
     def after(self, lines: bytes) -> _Place:
         mark = (self.mark + lines)[-MARK_BYTES:]
-        return _Place(self.identity, self.offset + len(lines), mark)
+        return _Place(self.identity, self.home, self.offset + len(lines), mark)
 
 
 class _UnfitError(OSError):
@@ -112,18 +113,18 @@ class _UnfitError(OSError):
 
 def _read_on(path: str, place: _Place | None) -> tuple[Appended, _Place]:
     with _opened(path) as (file, status):
-        identity = (status.st_dev, status.st_ino)
+        identity, home = (status.st_dev, status.st_ino), Path(path).absolute().parent.stat().st_ino
         if place is not None and place.identity == identity:
             lines = _appended(file, status.st_size, place)
             if lines is not None:
                 return Appended(content=lines), place.after(lines)
         elif place is not None:
             rest = _rest(path, place)
-            fresh = _Place(identity)
+            fresh = _Place(identity, home)
             lines = _appended(file, status.st_size, fresh)
             if rest is not None and lines is not None:
                 return Appended(content=rest + b"\n" + lines), fresh.after(lines)
-        begun = _Place(identity, max(0, status.st_size - START_BYTES))
+        begun = _Place(identity, home, max(0, status.st_size - START_BYTES))
         return _begin(file, begun)
 
 
@@ -145,15 +146,25 @@ def _appended(file: BinaryIO, size: int, place: _Place) -> bytes | None:
 
 
 def _rest(path: str, place: _Place) -> bytes | None:
-    """Return what was still appended to the log before it was renamed; None if it cannot be found."""
+    """Return what was still appended to the log before it, or its directory, was renamed; None if it is not found."""
+    home, inode = Path(path).absolute().parent, place.identity[1]
     try:
-        with os.scandir(Path(path).absolute().parent) as entries:
-            renamed = next(e for e in islice(entries, MAX_ENTRIES) if e.inode() == place.identity[1])
-        with _opened(renamed.path) as (file, status):
+        renamed = _entry(home, inode) or _entry(_entry(home.parent, place.home), inode)
+        if renamed is None:
+            return None
+        with _opened(str(renamed)) as (file, status):
             same = (status.st_dev, status.st_ino) == place.identity
             return _appended(file, status.st_size, place) if same else None
-    except (OSError, StopIteration):
+    except OSError:
         return None
+
+
+def _entry(directory: Path | None, inode: int) -> Path | None:
+    """Return the directory's entry with this inode."""
+    if directory is None:
+        return None
+    with os.scandir(directory) as entries:
+        return next((Path(e.path) for e in islice(entries, MAX_ENTRIES) if e.inode() == inode), None)
 
 
 def _read_whole(path: str, limit_bytes: int) -> Glance:

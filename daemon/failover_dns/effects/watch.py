@@ -349,7 +349,8 @@ def _why_unwatched(error: OSError | RuntimeError) -> str:
         case OSError(errno=code) if code == ENOSPC:
             return "too many are watched; raise the kernel's fs.inotify.max_user_watches"
         case OSError(errno=code) if code == EMFILE:
-            return "too many watchers; raise the kernel's fs.inotify.max_user_instances"
+            limits = "the kernel's fs.inotify.max_user_instances, or this process's (LimitNOFILE=)"
+            return f"too many watchers, or open files; raise {limits}"
         case _:
             return f"{error}; the periodic look goes on"
 

@@ -224,7 +224,10 @@ BAD = [
     ),
     ({**PLAIN, "cert_file": "/c"}, ".cert_file: has no meaning with http://; write https:// in url"),
     ({**HTTP, "header_files": {"a b": "/a"}}, '.header_files."a b": "a b" is not the name of a header; writ'),
-    ({**HTTP, "header_files": {"A": "a"}}, '.header_files.A: "a" is not an absolute path; write it from'),
+    (
+        {**HTTP, "header_files": {"A": "a"}},
+        ".header_files.A: what it says is not an absolute path; write it from",
+    ),
     (
         {**HTTP, "header_files": {"A": "/nonexistent"}},
         ".header_files.A: the file that it names cannot be rea",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -44,6 +46,7 @@ _CURES = {
     errno.EROFS: "mount its file system for writing; nothing is changed in DNS until then",
     errno.EACCES: "let the daemon's account write there; nothing is changed in DNS until then",
 }
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
@@ -77,6 +80,9 @@ class File:
             self.close()
             cure = _CURES.get(error.errno or 0, CURE)
             raise JournalError(f"{self.path} cannot be written: {error.strerror or error}", cure) from error
+        except JournalError:
+            self.close()
+            raise
         except BrokenLineError as error:
             self.close()
             cure = "move it to another place, and the log goes on in a new file"
@@ -142,8 +148,10 @@ class File:
                     return self._fd
         self.close()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _require_own(self.path.parent, self.path.parent.stat().st_mode)
         self._fd = fd = os.open(self.path, _FLAGS, 0o600)
         found = os.fstat(fd)
+        _require_own(self.path, found.st_mode)
         if not found.st_size:
             _sync_directory(self.path.parent)
         grown = found.st_ino == self._inode and found.st_size >= self._end
@@ -212,6 +220,15 @@ class File:
             else:
                 return True
         return False
+
+
+def _require_own(path: Path, mode: int) -> None:
+    """Raise JournalError if others may write there: what they forge would be believed at the next start."""
+    if sys.platform != "win32" and mode & OTHERS_WRITE:
+        raise JournalError(
+            f"{path} can be changed by its group or others (mode {stat.S_IMODE(mode):04o})",
+            f"run `chmod go-w {path}`; nothing is changed in DNS until then",
+        )
 
 
 def _sync_directory(directory: Path) -> None:
