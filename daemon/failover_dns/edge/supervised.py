@@ -49,6 +49,7 @@ class Supervised:
         self._found: dict[str, tuple[bool, str]] = {}
         self._status = ""
         self._reloading = asyncio.Lock()
+        self._is_ready = False
 
     def __call__(self, walk: Walk, wake: Wake) -> None:  # noqa: ARG002 - whoever is told of walks gets both
         """Take in what a walk found, and tell when that is news."""
@@ -58,8 +59,9 @@ class Supervised:
             self._status = text
 
     def ready(self) -> None:
-        """Tell that every pair was looked at once."""
-        self._manager.tell("READY=1")
+        """Tell that every pair was looked at once; of a reload it is told when that has ended."""
+        if not self._is_ready:
+            self._is_ready = self._manager.tell("READY=1")
 
     def stopping(self) -> None:
         """Tell that the changes in hand are being finished."""
