@@ -1,28 +1,23 @@
-"""What is watched for progress: every pair's walks, and every endpoint that is asked in the background."""
+"""What is watched for progress beside the pairs' walks: every endpoint that is asked in the background."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from contextlib import AsyncExitStack
 
 from failover_dns.conduct.combine import Combined
-from failover_dns.conduct.poll import FromHttp
-from failover_dns.core.model import Instant
-from failover_dns.edge.generation import BESIDES_S, _polls
-
-AT = Instant(mono_s=5.0, wall_s=1_772_323_205.0)
+from failover_dns.core.combine import How
+from failover_dns.edge.generation import BESIDES_S, polls
+from tests.conduct.test_poll import MAIN, ONLINE, Clock, Endpoint, polled
 
 
-def endpoint(label: str, last: Instant | None) -> Any:
-    source = FromHttp.__new__(FromHttp)
-    source.source = SimpleNamespace(label=label, interval_s=5.0, doubtful_s=1.0, timeout_s=2.0)  # type: ignore[assignment]
-    source.polling = None if last is None else SimpleNamespace(last_poll=last)  # type: ignore[assignment]
-    return source
-
-
-def test_an_endpoint_that_is_polled_is_to_be_polled_again_in_time() -> None:
-    combined = Combined.__new__(Combined)
-    combined.sources = (endpoint("two", AT), endpoint("not yet", None))
-    found = list(_polls([endpoint("one", AT), combined]))
-    assert [(sign.what, sign.last) for sign in found] == [("polling one", AT), ("polling two", AT)]
-    assert all(BESIDES_S < sign.allowed_s < BESIDES_S + 10 for sign in found)
+async def test_an_endpoint_that_was_polled_is_to_be_polled_again_in_time() -> None:
+    clock, endpoint, unasked = Clock(), Endpoint(), Endpoint()
+    source = polled(endpoint, clock)
+    combined = Combined(MAIN, [source, polled(unasked, clock)], How.FIRST, clock=clock)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(combined.watched(lambda: None))
+        endpoint.answer(ONLINE)
+        await endpoint.polled(2)
+        [sign] = polls([combined])
+        assert (sign.what, sign.last) == (f"polling {source.source.label}", clock())
+        assert sign.allowed_s == source.pace_s + BESIDES_S

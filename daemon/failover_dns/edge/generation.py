@@ -70,15 +70,15 @@ class Generation:
             if worker.last_walk is not None:
                 what = f"pair {worker.reconciler.pair.name}"
                 yield Sign(what=what, last=worker.last_walk, allowed_s=allowed)
-        yield from _polls(source for proposer in self.works.proposers for source in proposer.sources)
+        yield from polls(source for proposer in self.works.proposers for source in proposer.sources)
 
 
-def _polls(sources: Iterable[Source]) -> Iterator[Sign]:
+def polls(sources: Iterable[Source]) -> Iterator[Sign]:
     """Return when each endpoint was last asked in the background, and within what time it is to be again."""
     for source in sources:
         match source:
             case Combined():
-                yield from _polls(source.sources)
+                yield from polls(source.sources)
             case FromHttp(last_poll=last) if last is not None:
                 what = f"polling {source.source.label}"
                 yield Sign(what=what, last=last, allowed_s=source.pace_s + BESIDES_S)
